@@ -1,0 +1,2 @@
+//! The `azconnect` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `azconnect-emulate` program.
+fn main() {}
