@@ -1,2 +1,28 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod alternative_name;
+mod batch;
+mod certificate;
+mod certificate_builder;
+mod error;
+mod extensions;
+mod key;
+mod name;
+mod password;
+mod request;
+mod thumbprint;
+mod times;
+
+pub use self::{
+    alternative_name::AlternativeName,
+    batch::BatchCertificate,
+    certificate::Certificate,
+    certificate_builder::{CertificateBuilder, CertificateUse, Validity},
+    error::{Error, ErrorKind, Result},
+    key::{KeyAlgorithm, PrivateKey, PublicKey, RsaPublicParameters},
+    name::{Attribute, DistinguishedName},
+    password::{decode_password_file, generate_password},
+    request::CertificateRequest,
+    thumbprint::{Thumbprint, ThumbprintAlgorithm},
+};

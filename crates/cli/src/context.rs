@@ -1,0 +1,118 @@
+//! What every command gets: the global options, turned into things to use when they are first asked for.
+//!
+//! | a command needs | it asks for |
+//! | --- | --- |
+//! | to print its result | [`Context::printer`]: `records`, `record`, `value`, `raw`, `stdout` |
+//! | to show progress | [`Context::progress`]: `bytes`, `rows`, `spinner` |
+//! | the cloud | [`Context::cloud`], then `key_vault_url(vault)`, `lake_endpoints(account)`, `synapse_server(workspace_or_host)` |
+//! | an HTTP client for the lake | [`Context::http_client`] |
+//! | a transport for azure_core | [`Context::transport`] |
+//! | a credential | [`Context::credential`]: an `Arc<dyn TokenCredential>` |
+//! | trust for TDS | [`Context::ca_pem`] and the `connect` of `synapse_server` |
+//! | to know the identity options | [`Context::credential_options`] |
+//! | the environment | [`Context::environment`] |
+//!
+//! A command is `pub(crate) async fn run(args: XArgs, context: &Context) -> Result<(), Failure>`. Errors of our
+//! libraries become failures by `?`; others by `Failure::from_error("what was tried", &error)`; wrong usage that
+//! clap cannot see by `Failure::usage("…").with_hint("…")`.
+
+use std::sync::{Arc, OnceLock};
+
+use azure_core::{credentials::TokenCredential, http::Transport};
+
+use crate::{
+    cli::{CredentialOptions, GlobalOptions},
+    cloud::Cloud,
+    credential,
+    environment::Environment,
+    failure::Failure,
+    printer::Printer,
+    progress::Progress,
+    transport::{self, Proxy},
+};
+
+/// The global options and what is made of them.
+pub(crate) struct Context {
+    options: GlobalOptions,
+    cloud: OnceLock<Cloud>,
+    http_client: OnceLock<reqwest::Client>,
+    credential: OnceLock<Arc<dyn TokenCredential>>,
+}
+
+impl Context {
+    /// Keeps the options; makes nothing yet.
+    pub(crate) fn new(options: GlobalOptions) -> Self {
+        Self {
+            options,
+            cloud: OnceLock::new(),
+            http_client: OnceLock::new(),
+            credential: OnceLock::new(),
+        }
+    }
+
+    /// Where results go.
+    pub(crate) fn printer(&self) -> Printer {
+        Printer::new(self.options.output)
+    }
+
+    /// Where progress is shown.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::new(self.options.no_progress)
+    }
+
+    /// The process environment.
+    pub(crate) fn environment(&self) -> Environment {
+        Environment
+    }
+
+    /// What the user said about the identity.
+    pub(crate) fn credential_options(&self) -> &CredentialOptions {
+        &self.options.credential
+    }
+
+    /// The cloud of `--cloud`.
+    pub(crate) fn cloud(&self) -> Result<&Cloud, Failure> {
+        get_or_try_init(&self.cloud, || Cloud::load(&self.options.cloud))
+    }
+
+    /// The one HTTP client; clones share its connections.
+    pub(crate) fn http_client(&self) -> Result<reqwest::Client, Failure> {
+        let client = get_or_try_init(&self.http_client, || {
+            transport::http_client(self.cloud()?, Proxy::System)
+        });
+        client.cloned()
+    }
+
+    /// The same client for the crates of azure_core.
+    pub(crate) fn transport(&self) -> Result<Transport, Failure> {
+        Ok(Transport::new(Arc::new(self.http_client()?)))
+    }
+
+    /// A transport that never uses a proxy: for IMDS and other endpoints of this machine.
+    pub(crate) fn direct_transport(&self) -> Result<Transport, Failure> {
+        Ok(Transport::new(Arc::new(transport::http_client(self.cloud()?, Proxy::Direct)?)))
+    }
+
+    /// The credential that the identity options name; its token cache is shared by all who ask here.
+    pub(crate) fn credential(&self) -> Result<Arc<dyn TokenCredential>, Failure> {
+        get_or_try_init(&self.credential, || credential::build(self)).cloned()
+    }
+
+    /// Certificates to trust beside the system's, as PEM, if the cloud has any.
+    pub(crate) fn ca_pem(&self) -> Result<Option<Vec<u8>>, Failure> {
+        self.cloud()?.ca_pem()
+    }
+}
+
+/// `OnceLock::get_or_try_init` is not stable. Two threads that come first at once may both initialise; one
+/// value is kept.
+fn get_or_try_init<T>(
+    cell: &OnceLock<T>,
+    init: impl FnOnce() -> Result<T, Failure>,
+) -> Result<&T, Failure> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = init()?;
+    Ok(cell.get_or_init(|| value))
+}

@@ -1,0 +1,298 @@
+//! The configuration: who exists, what they may do, what the services hold at the start.
+//! Everything has a default; unknown keys are refused.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use uuid::{Uuid, uuid};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    roles::Role,
+};
+
+/// Everything that can be set before the emulators start.
+///
+/// The default has one user-assigned managed identity `uami-demo` and one app `app-demo`, both
+/// with every role and a SQL user, one vault `kv-demo`, one account `lakedemo` with the filesystem
+/// `raw`, and a workspace `syn-demo` with the database `demo` and the SQL login `demo`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The one tenant that everybody lives in.
+    pub tenant_id: Uuid,
+    /// The managed identities of the machine that asks. None named by a request is fine only if
+    /// one is system-assigned or there is exactly one.
+    pub managed_identities: Vec<ManagedIdentityConfig>,
+    /// App registrations with their secrets and certificates.
+    pub apps: Vec<AppConfig>,
+    /// Who may do what to which vault or account.
+    pub role_assignments: Vec<RoleAssignmentConfig>,
+    /// The vaults and the secrets they hold at the start. `localhost` is the first of them.
+    pub vaults: Vec<VaultConfig>,
+    /// The storage accounts and the filesystems they have at the start.
+    pub accounts: Vec<AccountConfig>,
+    /// The Synapse workspace and who may log in.
+    pub sql: SqlConfig,
+    /// Where the lake keeps its files; default: below the state folder.
+    pub storage_dir: Option<PathBuf>,
+    /// The folder whose Parquet files and folders are the tables; default: no tables.
+    pub tables_dir: Option<PathBuf>,
+    /// Where the CA certificate and the cloud file go; default: a temporary folder that is removed
+    /// at the end.
+    pub state_dir: Option<PathBuf>,
+    /// The port of each service on loopback; 0, the default, takes any free one.
+    pub ports: PortsConfig,
+}
+
+/// One managed identity.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedIdentityConfig {
+    /// The name used in `role_assignments` and SQL users.
+    pub name: String,
+    /// The client id, which is `appid` in its tokens.
+    pub client_id: Uuid,
+    /// The object id, which is `oid` and `sub` in its tokens.
+    pub object_id: Uuid,
+    /// The ARM id of a user-assigned identity; none for the system-assigned one.
+    #[serde(default)]
+    pub resource_id: Option<String>,
+}
+
+/// One app registration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfig {
+    /// The name used in `role_assignments` and SQL users.
+    pub name: String,
+    /// The client id.
+    pub client_id: Uuid,
+    /// The object id of its service principal.
+    pub object_id: Uuid,
+    /// The secrets it may show.
+    #[serde(default)]
+    pub client_secrets: Vec<SecretString>,
+    /// The certificates it may sign with: PEM text, or the path of a PEM file.
+    #[serde(default)]
+    pub certificates: Vec<String>,
+}
+
+/// One role assignment.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleAssignmentConfig {
+    /// The name of a managed identity or an app.
+    pub principal: String,
+    /// The role.
+    pub role: Role,
+    /// The name of the vault or account it holds for.
+    pub resource: String,
+}
+
+/// One vault.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VaultConfig {
+    /// The first label of its host name.
+    pub name: String,
+    /// The secrets it holds at the start, by name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretString>,
+}
+
+/// One storage account with a hierarchical namespace.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// The first label of its host names.
+    pub name: String,
+    /// The filesystems it has at the start.
+    #[serde(default)]
+    pub filesystems: Vec<String>,
+}
+
+/// Synapse: workspaces, one database, users and logins.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SqlConfig {
+    /// The first labels of the workspaces' host names.
+    pub workspaces: Vec<String>,
+    /// The one database.
+    pub database: String,
+    /// The principals with a user in the database (`CREATE USER … FROM EXTERNAL PROVIDER`).
+    pub users: Vec<SqlUserConfig>,
+    /// Logins with a password.
+    pub logins: Vec<SqlLoginConfig>,
+}
+
+/// A principal that has a user in the database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlUserConfig {
+    /// The name of a managed identity or an app.
+    pub principal: String,
+}
+
+/// A SQL login.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlLoginConfig {
+    /// The login's name.
+    pub name: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+/// The ports on loopback; 0 takes any free one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PortsConfig {
+    /// IMDS and App Service managed identity, plain http.
+    pub imds: u16,
+    /// Entra ID.
+    pub entra: u16,
+    /// Key Vault.
+    pub key_vault: u16,
+    /// The lake's dfs endpoint.
+    pub lake_dfs: u16,
+    /// The lake's blob endpoint.
+    pub lake_blob: u16,
+    /// Synapse.
+    pub synapse: u16,
+}
+
+impl Config {
+    /// Reads a configuration from JSON text.
+    ///
+    /// # Errors
+    /// - `InvalidInput`: not JSON, an unknown key, a wrong type; the message gives the position
+    ///   and never the text, which may hold secrets.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "the configuration is wrong at line {}, column {}",
+                    error.line(),
+                    error.column()
+                ),
+            )
+            .caused_by(error)
+        })
+    }
+
+    /// Reads a configuration from a JSON file.
+    ///
+    /// # Errors
+    /// - `Io`: the file cannot be read.
+    /// - `InvalidInput`: as [`Config::from_json`].
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Error::io("read the configuration", path, error))?;
+        Self::from_json(&text)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let everybody = ["uami-demo", "app-demo"];
+        let roles = [
+            (Role::KeyVaultSecretsOfficer, "kv-demo"),
+            (Role::StorageBlobDataContributor, "lakedemo"),
+        ];
+        Self {
+            tenant_id: uuid!("5a1e0f3c-7d2b-4c8e-9a46-0b1c2d3e4f50"),
+            managed_identities: vec![ManagedIdentityConfig {
+                name: "uami-demo".into(),
+                client_id: uuid!("0d5c9f7e-3b1a-4e62-8f40-6a7b8c9d0e11"),
+                object_id: uuid!("1e6daf8f-4c2b-4f73-9051-7b8c9dae1f22"),
+                resource_id: Some(
+                    "/subscriptions/2f7eb090-5d3c-4084-a162-8c9daebf2033/resourceGroups/rg-demo/\
+                     providers/Microsoft.ManagedIdentity/userAssignedIdentities/uami-demo"
+                        .into(),
+                ),
+            }],
+            apps: vec![AppConfig {
+                name: "app-demo".into(),
+                client_id: uuid!("308fc1a1-6e4d-4195-b273-9daebfc03144"),
+                object_id: uuid!("4190d2b2-7f5e-42a6-8384-aebfc0d14255"),
+                client_secrets: vec!["app-demo-client-secret".into()],
+                certificates: Vec::new(),
+            }],
+            role_assignments: everybody
+                .into_iter()
+                .flat_map(|principal| {
+                    roles.map(|(role, resource)| RoleAssignmentConfig {
+                        principal: principal.into(),
+                        role,
+                        resource: resource.into(),
+                    })
+                })
+                .collect(),
+            vaults: vec![VaultConfig {
+                name: "kv-demo".into(),
+                secrets: BTreeMap::from([(
+                    "demo-secret".to_owned(),
+                    SecretString::from("the value of demo-secret"),
+                )]),
+            }],
+            accounts: vec![AccountConfig {
+                name: "lakedemo".into(),
+                filesystems: vec!["raw".into()],
+            }],
+            sql: SqlConfig::default(),
+            storage_dir: None,
+            tables_dir: None,
+            state_dir: None,
+            ports: PortsConfig::default(),
+        }
+    }
+}
+
+impl Default for SqlConfig {
+    fn default() -> Self {
+        Self {
+            workspaces: vec!["syn-demo".into()],
+            database: "demo".into(),
+            users: vec![
+                SqlUserConfig { principal: "uami-demo".into() },
+                SqlUserConfig { principal: "app-demo".into() },
+            ],
+            logins: vec![SqlLoginConfig { name: "demo".into(), password: "Demo-Passw0rd".into() }],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_position() {
+        let error = Config::from_json("{\n \"tenant\": 1}").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "the configuration is wrong at line 2, column 9");
+    }
+
+    #[test]
+    fn a_key_left_out_keeps_its_default() {
+        let config = Config::from_json(r#"{"ports":{"entra":4430}}"#).unwrap();
+        assert_eq!(config.ports.entra, 4430);
+        assert_eq!(config.ports.imds, 0);
+        assert_eq!(config.vaults[0].name, "kv-demo");
+    }
+
+    #[test]
+    fn secrets_are_not_shown_by_debug() {
+        let shown = format!("{:?}", Config::default());
+        for secret in ["app-demo-client-secret", "the value of demo-secret", "Demo-Passw0rd"] {
+            assert!(!shown.contains(secret), "{secret} is visible");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Who exists: managed identities and apps with their credentials, role assignments, SQL users and
+//! logins. Built once from the configuration, which it checks; only certificates can be added later.
+
+use std::{
+    collections::HashSet,
+    fs,
+    path::Path,
+    sync::{PoisonError, RwLock},
+};
+
+use aws_lc_rs::constant_time;
+use azconnect_cert_tools::{Certificate, DigestAlgorithm};
+use jsonwebtoken::DecodingKey;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    config::{AppConfig, Config, ManagedIdentityConfig},
+    error::{Error, ErrorKind, Result},
+    roles::Role,
+};
+
+/// Everybody the emulators know.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    tenant_id: String,
+    principals: Vec<Principal>,
+    assignments: Vec<Assignment>,
+    sql_users: Vec<SqlUser>,
+    sql_logins: Vec<SqlLogin>,
+}
+
+/// A managed identity or the service principal of an app.
+#[derive(Debug)]
+pub(crate) struct Principal {
+    pub(crate) object_id: String,
+    /// The client id.
+    pub(crate) app_id: String,
+    pub(crate) name: String,
+    pub(crate) kind: PrincipalKind,
+}
+
+/// What a principal is, with what only its kind has.
+#[derive(Debug)]
+pub(crate) enum PrincipalKind {
+    /// `resource_id` is `None` for the system-assigned identity.
+    ManagedIdentity { resource_id: Option<String> },
+    /// An app, which proves itself with a secret or a certificate.
+    App(AppCredentials),
+}
+
+/// What an app may prove itself with.
+#[derive(Debug)]
+pub(crate) struct AppCredentials {
+    client_secrets: Vec<SecretString>,
+    certificates: RwLock<Vec<RegisteredCertificate>>,
+}
+
+/// The public half of a certificate that was registered with an app.
+#[derive(Clone)]
+pub(crate) struct RegisteredCertificate {
+    /// base64url without padding of the SHA-1 digest of the DER, as in `x5t`.
+    pub(crate) sha1: String,
+    /// base64url without padding of the SHA-256 digest of the DER, as in `x5t#S256`.
+    pub(crate) sha256: String,
+    pub(crate) public_key: DecodingKey,
+}
+
+impl std::fmt::Debug for RegisteredCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegisteredCertificate").field("sha1", &self.sha1).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Assignment {
+    object_id: String,
+    role: Role,
+    resource: String,
+}
+
+/// A user in the database that stands for a principal.
+#[derive(Debug)]
+pub(crate) struct SqlUser {
+    /// The name of the user, which is that of the principal.
+    pub(crate) name: String,
+    object_id: String,
+}
+
+#[derive(Debug)]
+struct SqlLogin {
+    name: String,
+    password: SecretString,
+}
+
+impl Directory {
+    pub(crate) fn new(config: &Config) -> Result<Self> {
+        let mut principals = Vec::new();
+        for identity in &config.managed_identities {
+            principals.push(managed_identity(identity));
+        }
+        for app in &config.apps {
+            principals.push(self::app(app)?);
+        }
+        refuse_duplicates(&principals)?;
+
+        let object_id = |name: &str, whose: &str| {
+            principals
+                .iter()
+                .find(|principal| principal.name == name)
+                .map(|principal| principal.object_id.clone())
+                .ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::InvalidInput,
+                        format!("{whose} names \"{name}\", which is no managed identity and no app"),
+                    )
+                })
+        };
+        let mut assignments = Vec::new();
+        for assignment in &config.role_assignments {
+            assignments.push(Assignment {
+                object_id: object_id(&assignment.principal, "a role assignment")?,
+                role: assignment.role,
+                resource: assignment.resource.clone(),
+            });
+        }
+        let mut sql_users = Vec::new();
+        for user in &config.sql.users {
+            sql_users.push(SqlUser {
+                name: user.principal.clone(),
+                object_id: object_id(&user.principal, "a SQL user")?,
+            });
+        }
+        let sql_logins = config
+            .sql
+            .logins
+            .iter()
+            .map(|login| SqlLogin { name: login.name.clone(), password: login.password.clone() })
+            .collect();
+        Ok(Self {
+            tenant_id: config.tenant_id.to_string(),
+            principals,
+            assignments,
+            sql_users,
+            sql_logins,
+        })
+    }
+
+    pub(crate) fn tenant_id(&self) -> &str {
+        &self.tenant_id
+    }
+
+    /// The managed identities, in the order of the configuration.
+    pub(crate) fn managed_identities(&self) -> impl Iterator<Item = &Principal> {
+        self.principals
+            .iter()
+            .filter(|principal| matches!(principal.kind, PrincipalKind::ManagedIdentity { .. }))
+    }
+
+    /// The app with this client id, and what it may prove itself with.
+    pub(crate) fn app(&self, client_id: &str) -> Option<(&Principal, &AppCredentials)> {
+        self.principals.iter().find_map(|principal| match &principal.kind {
+            PrincipalKind::App(credentials) if principal.app_id.eq_ignore_ascii_case(client_id) => {
+                Some((principal, credentials))
+            }
+            _ => None,
+        })
+    }
+
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Principal> {
+        self.principals.iter().find(|principal| principal.name == name)
+    }
+
+    pub(crate) fn by_object_id(&self, object_id: &str) -> Option<&Principal> {
+        self.principals.iter().find(|principal| principal.object_id == object_id)
+    }
+
+    /// Whether the principal has `role`, or one that includes it, on the vault or account.
+    pub(crate) fn has_role(&self, object_id: &str, role: Role, resource: &str) -> bool {
+        self.assignments.iter().any(|assignment| {
+            assignment.object_id == object_id
+                && assignment.role.includes(role)
+                && assignment.resource.eq_ignore_ascii_case(resource)
+        })
+    }
+
+    /// The database user of the principal, if it has one.
+    #[cfg_attr(not(feature = "synapse"), expect(dead_code, reason = "only Synapse asks"))]
+    pub(crate) fn sql_user(&self, object_id: &str) -> Option<&SqlUser> {
+        self.sql_users.iter().find(|user| user.object_id == object_id)
+    }
+
+    /// Whether a SQL login of this name has this password. Names compare without case, as in the
+    /// default collation.
+    #[cfg_attr(not(feature = "synapse"), expect(dead_code, reason = "only Synapse asks"))]
+    pub(crate) fn sql_login(&self, name: &str, password: &str) -> bool {
+        self.sql_logins.iter().any(|login| {
+            login.name.eq_ignore_ascii_case(name) && same_secret(&login.password, password)
+        })
+    }
+}
+
+impl AppCredentials {
+    pub(crate) fn accepts_secret(&self, secret: &str) -> bool {
+        self.client_secrets.iter().any(|known| same_secret(known, secret))
+    }
+
+    /// The registered certificate whose digest, as the header of an assertion spells it, is this.
+    pub(crate) fn certificate(
+        &self,
+        matches: impl Fn(&RegisteredCertificate) -> bool,
+    ) -> Option<RegisteredCertificate> {
+        let certificates = self.certificates.read().unwrap_or_else(PoisonError::into_inner);
+        certificates.iter().find(|certificate| matches(certificate)).cloned()
+    }
+
+    /// Registers one more certificate.
+    pub(crate) fn register(&self, pem: &str) -> Result<()> {
+        let certificate = registered_certificate(pem)?;
+        self.certificates.write().unwrap_or_else(PoisonError::into_inner).push(certificate);
+        Ok(())
+    }
+}
+
+fn managed_identity(config: &ManagedIdentityConfig) -> Principal {
+    Principal {
+        object_id: config.object_id.to_string(),
+        app_id: config.client_id.to_string(),
+        name: config.name.clone(),
+        kind: PrincipalKind::ManagedIdentity { resource_id: config.resource_id.clone() },
+    }
+}
+
+fn app(config: &AppConfig) -> Result<Principal> {
+    let mut certificates = Vec::new();
+    for certificate in &config.certificates {
+        let pem = if certificate.trim_start().starts_with("-----BEGIN") {
+            certificate.clone()
+        } else {
+            let path = Path::new(certificate);
+            fs::read_to_string(path)
+                .map_err(|error| Error::io("read the certificate", path, error))?
+        };
+        certificates.push(registered_certificate(&pem)?);
+    }
+    Ok(Principal {
+        object_id: config.object_id.to_string(),
+        app_id: config.client_id.to_string(),
+        name: config.name.clone(),
+        kind: PrincipalKind::App(AppCredentials {
+            client_secrets: config.client_secrets.clone(),
+            certificates: RwLock::new(certificates),
+        }),
+    })
+}
+
+fn registered_certificate(pem: &str) -> Result<RegisteredCertificate> {
+    let wrong = |source: azconnect_cert_tools::Error| {
+        Error::new(ErrorKind::Certificate, "cannot register the certificate of an app")
+            .caused_by(source)
+    };
+    let certificate = Certificate::from_pem(pem.as_bytes()).map_err(wrong)?;
+    let public_key_pem = certificate.public_key_pem().map_err(wrong)?;
+    let public_key = DecodingKey::from_rsa_pem(public_key_pem.as_bytes()).map_err(|source| {
+        Error::new(ErrorKind::Certificate, "the certificate of an app has no RSA key")
+            .caused_by(source)
+            .with_hint("Entra ID accepts RSA certificates only: make one with `azconnect cert new`")
+    })?;
+    Ok(RegisteredCertificate {
+        sha1: certificate.thumbprint(DigestAlgorithm::Sha1).map_err(wrong)?.to_base64url(),
+        sha256: certificate.thumbprint(DigestAlgorithm::Sha256).map_err(wrong)?.to_base64url(),
+        public_key,
+    })
+}
+
+/// Names and ids must be of one principal each, and one identity at most is system-assigned.
+fn refuse_duplicates(principals: &[Principal]) -> Result<()> {
+    let mut seen = HashSet::new();
+    for principal in principals {
+        for id in [&principal.name, &principal.app_id, &principal.object_id] {
+            if !seen.insert(id) {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("\"{id}\" is configured for more than one principal or purpose"),
+                ));
+            }
+        }
+    }
+    let system_assigned = principals
+        .iter()
+        .filter(|one| matches!(one.kind, PrincipalKind::ManagedIdentity { resource_id: None }))
+        .count();
+    if system_assigned > 1 {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("{system_assigned} managed identities have no `resource_id`: one machine has \
+                     one system-assigned identity at most"),
+        ));
+    }
+    Ok(())
+}
+
+/// Compares without telling by its time how much was right.
+fn same_secret(known: &SecretString, shown: &str) -> bool {
+    constant_time::verify_slices_are_equal(known.expose_secret().as_bytes(), shown.as_bytes())
+        .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RoleAssignmentConfig;
+
+    #[test]
+    fn a_role_counts_for_its_resource_and_its_principal_only() {
+        let mut config = Config::default();
+        config.role_assignments = vec![RoleAssignmentConfig {
+            principal: "uami-demo".into(),
+            role: Role::StorageBlobDataContributor,
+            resource: "lakedemo".into(),
+        }];
+        let directory = Directory::new(&config).unwrap();
+        let identity = &directory.by_name("uami-demo").unwrap().object_id;
+        let app = &directory.by_name("app-demo").unwrap().object_id;
+        assert!(directory.has_role(identity, Role::StorageBlobDataReader, "LakeDemo"));
+        assert!(!directory.has_role(identity, Role::StorageBlobDataReader, "other"));
+        assert!(!directory.has_role(identity, Role::KeyVaultSecretsUser, "lakedemo"));
+        assert!(!directory.has_role(app, Role::StorageBlobDataReader, "lakedemo"));
+    }
+
+    #[test]
+    fn a_role_assignment_of_an_unknown_principal_is_refused_by_name() {
+        let mut config = Config::default();
+        config.role_assignments[0].principal = "nobody".into();
+        let error = Directory::new(&config).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            error.to_string(),
+            "a role assignment names \"nobody\", which is no managed identity and no app"
+        );
+    }
+
+    #[test]
+    fn two_principals_of_one_name_are_refused() {
+        let mut config = Config::default();
+        config.apps[0].name = "uami-demo".into();
+        assert_eq!(Directory::new(&config).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn two_system_assigned_identities_are_refused() {
+        let mut config = Config::default();
+        config.managed_identities[0].resource_id = None;
+        Directory::new(&config).unwrap();
+        let mut second = config.managed_identities[0].clone();
+        second.name = "second".into();
+        second.client_id = uuid::Uuid::new_v4();
+        second.object_id = uuid::Uuid::new_v4();
+        config.managed_identities.push(second);
+        assert_eq!(Directory::new(&config).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}

@@ -1,0 +1,385 @@
+//! Starts every service on loopback, writes what clients need to find and trust them, and stops
+//! them all when dropped.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::Router;
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use crate::{
+    cloud::CloudFile,
+    config::Config,
+    directory::{Directory, Principal, PrincipalKind},
+    error::{Error, ErrorKind, Result},
+    faults::{Faults, Service, throttled},
+    identity, key_vault, lake,
+    serve::serve_http,
+    state::ServiceState,
+    tls::TlsMaterial,
+    tokens::TokenAuthority,
+};
+
+/// All emulators, running. Dropping it stops them and removes their temporary files.
+#[derive(Debug)]
+pub struct Emulators {
+    endpoints: Endpoints,
+    state: Arc<ServiceState>,
+    ca_pem: String,
+    ca_file: PathBuf,
+    cloud_file: PathBuf,
+    tasks: Vec<JoinHandle<()>>,
+    // The order matters: the services are told to stop before their folder goes.
+    shutdown: DropGuard,
+    temporary: Option<TempDir>,
+}
+
+/// Where each service listens; always on 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endpoints {
+    /// Managed identity, IMDS and App Service style, plain http.
+    pub imds: SocketAddr,
+    /// Entra ID, https.
+    pub entra: SocketAddr,
+    /// Key Vault, https.
+    pub key_vault: SocketAddr,
+    /// The lake's dfs endpoint, https.
+    pub lake_dfs: SocketAddr,
+    /// The lake's blob endpoint, https.
+    pub lake_blob: SocketAddr,
+    /// Synapse, TDS; `None` when built without the feature `synapse`.
+    pub synapse: Option<SocketAddr>,
+}
+
+impl Emulators {
+    /// Starts every service in the current Tokio runtime and returns once all of them listen.
+    ///
+    /// Each start makes new keys: a new CA, a new token signing key, a new identity header.
+    ///
+    /// # Errors
+    /// - `InvalidInput`: the configuration contradicts itself.
+    /// - `Io`: a folder or file cannot be made or read.
+    /// - `Listen`: a port is taken.
+    /// - `Certificate`: a registered certificate is no RSA certificate, or a key cannot be made.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops whatever was started.
+    pub async fn start(config: Config) -> Result<Self> {
+        let (state_dir, temporary) = state_dir(&config)?;
+        let storage_dir = config.storage_dir.clone().unwrap_or_else(|| state_dir.join("lake"));
+        make_dir(&storage_dir)?;
+        // Clients in other folders must find the files that the cloud definition names.
+        let state_dir = absolute(&state_dir)?;
+        let storage_dir = absolute(&storage_dir)?;
+
+        let directory = Arc::new(Directory::new(&config)?);
+        let keys_of = Arc::clone(&directory);
+        let (tls, tokens) = tokio::task::spawn_blocking(move || {
+            Ok((TlsMaterial::mint(OffsetDateTime::now_utc())?, TokenAuthority::new(keys_of)?))
+        })
+        .await
+        .map_err(|error| {
+            Error::new(ErrorKind::Certificate, "cannot make the emulators' keys").caused_by(error)
+        })??;
+        let tls = Arc::new(tls);
+        let https = tls.https()?;
+
+        let ports = config.ports;
+        let imds = listen("imds", ports.imds).await?;
+        let entra = listen("entra", ports.entra).await?;
+        let vault = listen("key_vault", ports.key_vault).await?;
+        let dfs = listen("lake_dfs", ports.lake_dfs).await?;
+        let blob = listen("lake_blob", ports.lake_blob).await?;
+        #[cfg(feature = "synapse")]
+        let sql = listen("synapse", ports.synapse).await?;
+        let endpoints = Endpoints {
+            imds: imds.1,
+            entra: entra.1,
+            key_vault: vault.1,
+            lake_dfs: dfs.1,
+            lake_blob: blob.1,
+            #[cfg(feature = "synapse")]
+            synapse: Some(sql.1),
+            #[cfg(not(feature = "synapse"))]
+            synapse: None,
+        };
+
+        let ca_file = state_dir.join("ca.pem");
+        write(&ca_file, tls.ca_pem().as_bytes())?;
+        let cloud_file = state_dir.join("cloud.json");
+        let cloud = serde_json::to_vec_pretty(&CloudFile::new(&endpoints, &ca_file))
+            .map_err(|error| Error::io("write the cloud file", &cloud_file, error))?;
+        write(&cloud_file, &cloud)?;
+
+        let state = Arc::new(ServiceState {
+            config,
+            directory,
+            tokens,
+            faults: Arc::new(Faults::default()),
+            storage_dir,
+            authority_host: endpoints.authority_host(),
+            identity_header: SecretString::from(Uuid::new_v4().simple().to_string()),
+        });
+        let stop = CancellationToken::new();
+        let shutdown = stop.clone().drop_guard();
+        let lake = lake::open(&state)?;
+        let serve = |(listener, _), tls: Option<_>, service, router: Router| {
+            let router = throttled(router, service, Arc::clone(&state.faults));
+            serve_http(listener, tls, router, stop.clone())
+        };
+        let managed_identity = identity::managed_identity_router(Arc::clone(&state));
+        #[cfg_attr(not(feature = "synapse"), expect(unused_mut, reason = "only Synapse adds one"))]
+        let mut tasks = vec![
+            serve(imds, None, Service::Imds, managed_identity),
+            serve(
+                entra,
+                Some(Arc::clone(&https)),
+                Service::Entra,
+                identity::entra_router(Arc::clone(&state)),
+            ),
+            serve(
+                vault,
+                Some(Arc::clone(&https)),
+                Service::KeyVault,
+                key_vault::router(Arc::clone(&state)),
+            ),
+            serve(
+                dfs,
+                Some(Arc::clone(&https)),
+                Service::LakeDfs,
+                lake::dfs_router(Arc::clone(&lake)),
+            ),
+            serve(blob, Some(https), Service::LakeBlob, lake::blob_router(lake)),
+        ];
+        #[cfg(feature = "synapse")]
+        {
+            let tables_dir = state.config.tables_dir.clone();
+            let synapse = crate::synapse::serve(
+                sql.0,
+                Arc::clone(&tls),
+                Arc::clone(&state),
+                tables_dir,
+                stop.clone(),
+            );
+            tasks.push(synapse.await?);
+        }
+        Ok(Self {
+            endpoints,
+            state,
+            ca_pem: tls.ca_pem().to_owned(),
+            ca_file,
+            cloud_file,
+            tasks,
+            shutdown,
+            temporary,
+        })
+    }
+
+    /// Where each service listens.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// The certificate of the CA that signed the services' certificate, as PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The file that holds [`Emulators::ca_pem`].
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// The JSON file that describes the emulators as a cloud, for `--cloud` and `AZCONNECT_CLOUD`.
+    pub fn cloud_file(&self) -> &Path {
+        &self.cloud_file
+    }
+
+    /// The tenant id.
+    pub fn tenant_id(&self) -> &str {
+        self.state.directory.tenant_id()
+    }
+
+    /// The value of `IDENTITY_HEADER`, which the App Service endpoint wants to see.
+    pub fn identity_header(&self) -> &SecretString {
+        &self.state.identity_header
+    }
+
+    /// What the emulators can be told to do wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.state.faults
+    }
+
+    /// Signs an access token, as Entra would, without asking for a credential.
+    ///
+    /// `principal`: the name of a managed identity or an app in the configuration.
+    /// `audience`: the resource without `/.default`, `https://vault.azure.net` say.
+    /// `lifetime`: from now on; a negative one makes a token that has expired already.
+    ///
+    /// # Errors
+    /// - `NotFound`: there is no such principal.
+    pub fn issue_token(
+        &self,
+        principal: &str,
+        audience: &str,
+        lifetime: Duration,
+    ) -> Result<SecretString> {
+        let principal = self.principal(principal)?;
+        self.state.tokens.issue(principal, audience, lifetime).map(SecretString::from)
+    }
+
+    /// Registers one more certificate with an app.
+    ///
+    /// `app`: its name in the configuration. `certificate_pem`: the certificate; a private key in
+    /// the same text is ignored.
+    ///
+    /// # Errors
+    /// - `NotFound`: there is no such app.
+    /// - `Certificate`: the text holds no RSA certificate.
+    pub fn register_certificate(&self, app: &str, certificate_pem: &str) -> Result<()> {
+        match &self.principal(app)?.kind {
+            PrincipalKind::App(credentials) => credentials.register(certificate_pem),
+            PrincipalKind::ManagedIdentity { .. } => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("\"{app}\" is a managed identity, which has no certificates of its own"),
+            )),
+        }
+    }
+
+    /// The environment that makes Azure's SDKs, Microsoft's ODBC driver and azconnect use the
+    /// emulators, by variable name. It holds the identity header, which is a secret.
+    pub fn environment(&self) -> BTreeMap<&'static str, String> {
+        let ca_file = self.ca_file.display().to_string();
+        let loopback = "localhost,127.0.0.1,::1".to_owned();
+        let mut environment = BTreeMap::from([
+            ("AZCONNECT_CLOUD", self.cloud_file.display().to_string()),
+            ("AZCONNECT_EMULATE_KEY_VAULT_URL", self.endpoints.key_vault_url()),
+            ("AZCONNECT_EMULATE_LAKE_BLOB_URL", self.endpoints.lake_blob_url()),
+            ("AZCONNECT_EMULATE_LAKE_DFS_URL", self.endpoints.lake_dfs_url()),
+            ("AZURE_AUTHORITY_HOST", self.endpoints.authority_host()),
+            ("AZURE_POD_IDENTITY_AUTHORITY_HOST", self.endpoints.imds_url()),
+            ("AZURE_TENANT_ID", self.tenant_id().to_owned()),
+            ("CURL_CA_BUNDLE", ca_file.clone()),
+            ("IDENTITY_ENDPOINT", self.endpoints.identity_endpoint()),
+            ("IDENTITY_HEADER", self.identity_header().expose_secret().to_owned()),
+            // Programs differ in which spelling they look at first.
+            ("NO_PROXY", loopback.clone()),
+            ("REQUESTS_CA_BUNDLE", ca_file.clone()),
+            ("SSL_CERT_FILE", ca_file),
+            ("no_proxy", loopback),
+        ]);
+        if let Some(server) = self.endpoints.sql_server() {
+            environment.insert("AZCONNECT_EMULATE_SQL_SERVER", server);
+        }
+        environment
+    }
+
+    /// Stops accepting, lets the requests under way finish, and returns when they have.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the services without waiting.
+    pub async fn stop(self) {
+        let Self { tasks, shutdown, temporary, .. } = self;
+        drop(shutdown);
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "a service ended badly");
+            }
+        }
+        drop(temporary);
+    }
+
+    fn principal(&self, name: &str) -> Result<&Principal> {
+        self.state.directory.by_name(name).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("no principal is called \"{name}\""))
+        })
+    }
+}
+
+impl Endpoints {
+    /// What `AZURE_AUTHORITY_HOST` must say.
+    pub fn authority_host(&self) -> String {
+        local_url("https", "localhost", self.entra)
+    }
+
+    /// What `AZURE_POD_IDENTITY_AUTHORITY_HOST` must say: IMDS without its path.
+    pub fn imds_url(&self) -> String {
+        local_url("http", "127.0.0.1", self.imds)
+    }
+
+    /// What `IDENTITY_ENDPOINT` must say.
+    pub fn identity_endpoint(&self) -> String {
+        self.imds_url() + identity::APP_SERVICE_PATH
+    }
+
+    /// The first vault, for clients that cannot map host names.
+    pub fn key_vault_url(&self) -> String {
+        local_url("https", "localhost", self.key_vault)
+    }
+
+    /// The dfs endpoint for clients that cannot map host names; the account is the first segment
+    /// of the path.
+    pub fn lake_dfs_url(&self) -> String {
+        local_url("https", "localhost", self.lake_dfs)
+    }
+
+    /// The blob endpoint for clients that cannot map host names; the account is the first segment
+    /// of the path.
+    pub fn lake_blob_url(&self) -> String {
+        local_url("https", "localhost", self.lake_blob)
+    }
+
+    /// The Synapse server as connection strings spell it: `localhost,PORT`.
+    pub fn sql_server(&self) -> Option<String> {
+        self.synapse.map(|address| ["localhost,", &address.port().to_string()].concat())
+    }
+}
+
+fn local_url(scheme: &str, host: &str, address: SocketAddr) -> String {
+    [scheme, "://", host, ":", &address.port().to_string()].concat()
+}
+
+fn state_dir(config: &Config) -> Result<(PathBuf, Option<TempDir>)> {
+    if let Some(path) = &config.state_dir {
+        make_dir(path)?;
+        return Ok((path.clone(), None));
+    }
+    let temporary = tempfile::Builder::new().prefix("azconnect-emulators-").tempdir().map_err(
+        |error| Error::new(ErrorKind::Io, "cannot make a temporary folder").caused_by(error),
+    )?;
+    Ok((temporary.path().to_owned(), Some(temporary)))
+}
+
+fn make_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| Error::io("make the folder", path, error))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(|error| Error::io("find the folder", path, error))
+}
+
+fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    fs::write(path, contents).map_err(|error| Error::io("write", path, error))
+}
+
+async fn listen(service: &str, port: u16) -> Result<(TcpListener, SocketAddr)> {
+    let failed = |source: std::io::Error| {
+        Error::new(ErrorKind::Listen, format!("cannot listen on port {port} for {service}"))
+            .caused_by(source)
+            .with_hint("choose another port, or 0 for any free one")
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}

@@ -1,0 +1,138 @@
+//! What the emulators can be told to do wrong, so that a client's behaviour then can be tested.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+/// The services that can be told to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Service {
+    /// Entra ID's token endpoint.
+    Entra,
+    /// Managed identity, IMDS and App Service style.
+    Imds,
+    /// Key Vault.
+    KeyVault,
+    /// The lake's blob endpoint.
+    LakeBlob,
+    /// The lake's dfs endpoint.
+    LakeDfs,
+}
+
+/// Switches for faults, reached through [`Emulators::faults`](crate::Emulators::faults).
+///
+/// A fault is used up by the requests it hits; none is set at the start.
+#[derive(Debug, Default)]
+pub struct Faults {
+    throttled: [AtomicU32; 5],
+    synapse_cut: Mutex<Option<u64>>,
+}
+
+impl Faults {
+    /// Answers the next `count` requests to `service` with its "too many requests": 429 with
+    /// `Retry-After: 1`, or 503 `ServerBusy` for the lake. Zero takes the fault back.
+    pub fn throttle(&self, service: Service, count: u32) {
+        self.throttled[service as usize].store(count, Ordering::SeqCst);
+    }
+
+    /// Closes the connection of the next Synapse result after `bytes` bytes of it were sent.
+    /// `None` takes the fault back.
+    pub fn cut_synapse_result(&self, bytes: Option<u64>) {
+        *self.synapse_cut.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+    }
+
+    /// Whether this request to `service` is one of those to throttle; counts it.
+    pub(crate) fn take_throttle(&self, service: Service) -> bool {
+        self.throttled[service as usize]
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_ok()
+    }
+
+    /// After how many bytes the result about to be sent must be cut, if it must; used up by this.
+    #[cfg_attr(not(feature = "synapse"), expect(dead_code, reason = "only Synapse asks"))]
+    pub(crate) fn take_synapse_cut(&self) -> Option<u64> {
+        self.synapse_cut.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Puts the "too many requests" fault in front of a service.
+pub(crate) fn throttled(router: Router, service: Service, faults: Arc<Faults>) -> Router {
+    router.layer(middleware::from_fn_with_state((service, faults), throttle))
+}
+
+async fn throttle(
+    State((service, faults)): State<(Service, Arc<Faults>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if faults.take_throttle(service) { too_many_requests(service) } else { next.run(request).await }
+}
+
+fn too_many_requests(service: Service) -> Response {
+    let retry_after = (header::RETRY_AFTER, "1");
+    match service {
+        Service::Entra => {
+            let body = json!({
+                "error": "temporarily_unavailable",
+                "error_description": "AADSTS90055: The server is terminating the request because \
+                                      too many requests were sent.",
+                "error_codes": [90055],
+            });
+            (StatusCode::TOO_MANY_REQUESTS, [retry_after], axum::Json(body)).into_response()
+        }
+        Service::Imds => {
+            let body = json!({
+                "error": "too_many_requests",
+                "error_description": "Too many requests",
+            });
+            (StatusCode::TOO_MANY_REQUESTS, [retry_after], axum::Json(body)).into_response()
+        }
+        Service::KeyVault => {
+            let body = json!({"error": {
+                "code": "Throttled",
+                "message": "Request was not processed because too many requests were received. \
+                            Reason: VaultRequestTypeLimitReached",
+            }});
+            (StatusCode::TOO_MANY_REQUESTS, [retry_after], axum::Json(body)).into_response()
+        }
+        // Clients of storage go by the header: its two endpoints differ in the body's format.
+        Service::LakeBlob | Service::LakeDfs => {
+            let code = (header::HeaderName::from_static("x-ms-error-code"), "ServerBusy");
+            (StatusCode::SERVICE_UNAVAILABLE, [retry_after, code]).into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_throttle_is_used_up_by_its_own_service_only() {
+        let faults = Faults::default();
+        faults.throttle(Service::KeyVault, 2);
+        assert!(!faults.take_throttle(Service::LakeDfs));
+        assert!(faults.take_throttle(Service::KeyVault));
+        assert!(faults.take_throttle(Service::KeyVault));
+        assert!(!faults.take_throttle(Service::KeyVault));
+    }
+
+    #[test]
+    fn a_cut_is_used_up_by_one_result() {
+        let faults = Faults::default();
+        faults.cut_synapse_result(Some(4096));
+        assert_eq!(faults.take_synapse_cut(), Some(4096));
+        assert_eq!(faults.take_synapse_cut(), None);
+    }
+}

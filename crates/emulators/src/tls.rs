@@ -1,0 +1,107 @@
+//! The emulators' own CA and the one server certificate that covers every service's names.
+
+use std::{fmt, sync::Arc};
+
+use azconnect_cert_tools::{Certificate, CertificateBuilder, PrivateKey};
+use rustls::{ServerConfig, SupportedProtocolVersion, crypto::aws_lc_rs};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use time::{Duration, OffsetDateTime};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A CA made at the start, and a certificate it signed.
+pub(crate) struct TlsMaterial {
+    ca_pem: String,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl TlsMaterial {
+    /// Makes a CA and a server certificate; both end after 30 days, which outlives any run.
+    pub(crate) fn mint(now: OffsetDateTime) -> Result<Self> {
+        let failed = |source: azconnect_cert_tools::Error| {
+            Error::new(ErrorKind::Certificate, "cannot make the emulators' TLS certificate")
+                .caused_by(source)
+        };
+        // A day back, for clients in a container whose clock is late.
+        let not_before = (now - Duration::DAY).unix_timestamp();
+        let ca_key = PrivateKey::generate_rsa(2048).map_err(failed)?;
+        let ca = CertificateBuilder::new("azconnect emulators CA")
+            .with_not_before(not_before)
+            .with_days(30)
+            .with_certificate_authority()
+            .self_signed(&ca_key)
+            .map_err(failed)?;
+        let key = PrivateKey::generate_rsa(2048).map_err(failed)?;
+        let mut leaf = CertificateBuilder::new("localhost").with_not_before(not_before).with_days(30);
+        for name in DNS_NAMES {
+            leaf = leaf.with_dns_name(*name);
+        }
+        for address in ADDRESSES {
+            leaf = leaf.with_ip_address(*address);
+        }
+        let leaf: Certificate = leaf.signed_by(&ca, &ca_key, &key).map_err(failed)?;
+        let key_pem = key.to_pkcs8_pem().map_err(failed)?;
+        let key = PrivatePkcs8KeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|source| {
+            Error::new(ErrorKind::Certificate, "cannot read back the emulators' TLS key")
+                .caused_by(source)
+        })?;
+        Ok(Self {
+            ca_pem: ca.to_pem().map_err(failed)?,
+            chain: vec![CertificateDer::from(leaf.to_der().map_err(failed)?)],
+            key: PrivateKeyDer::Pkcs8(key),
+        })
+    }
+
+    /// The CA's certificate, which clients must trust.
+    pub(crate) fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// A server configuration that offers these TLS versions and ALPN protocols.
+    pub(crate) fn server_config(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        alpn: &[&[u8]],
+    ) -> Result<Arc<ServerConfig>> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .map(|builder| builder.with_no_client_auth())
+            .and_then(|builder| {
+                builder.with_single_cert(self.chain.clone(), self.key.clone_key())
+            })
+            .map_err(|source| {
+                Error::new(ErrorKind::Certificate, "cannot use the emulators' TLS certificate")
+                    .caused_by(source)
+            })?;
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(Arc::new(config))
+    }
+
+    /// The server configuration of the HTTP services.
+    pub(crate) fn https(&self) -> Result<Arc<ServerConfig>> {
+        self.server_config(rustls::ALL_VERSIONS, &[b"http/1.1"])
+    }
+}
+
+impl fmt::Debug for TlsMaterial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsMaterial").finish_non_exhaustive()
+    }
+}
+
+const DNS_NAMES: &[&str] = &[
+    "localhost",
+    "*.vault.azure.net",
+    "*.dfs.core.windows.net",
+    "*.blob.core.windows.net",
+    "*.sql.azuresynapse.net",
+    "*.database.windows.net",
+    "login.microsoftonline.com",
+];
+
+const ADDRESSES: &[std::net::IpAddr] = &[
+    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+    std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+];

@@ -1,0 +1,40 @@
+//! How far a transfer is.
+
+use std::{fmt, sync::Arc};
+
+/// A moment of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Bytes that have arrived where they should be.
+    pub bytes_done: u64,
+    /// Bytes that there are, if that is known.
+    pub bytes_total: Option<u64>,
+}
+
+/// Called as a transfer advances, from whichever task advanced it. It must return quickly.
+///
+/// ```
+/// # use azconnect_lake::{DownloadOptions, ProgressHook};
+/// let options = DownloadOptions::default()
+///     .with_progress(ProgressHook::new(|p| eprintln!("{} bytes", p.bytes_done)));
+/// ```
+#[derive(Clone)]
+pub struct ProgressHook(Arc<dyn Fn(Progress) + Send + Sync>);
+
+impl ProgressHook {
+    /// Calls `hook` on every advance.
+    pub fn new(hook: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
+    }
+
+    pub(crate) fn call(&self, bytes_done: u64, bytes_total: Option<u64>) {
+        (self.0)(Progress { bytes_done, bytes_total });
+    }
+}
+
+impl fmt::Debug for ProgressHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProgressHook")
+    }
+}

@@ -1,0 +1,48 @@
+//! `cargo xtask bench NAME`: ours and the named peers in the same run, alternately, as ratios.
+//!
+//! Each round runs every contender once; the median of the rounds counts. CPU time (user + system)
+//! and peak memory are those of the client process, read from the kernel when it ends; the servers
+//! run beside it on the same machine, so wall time is the least telling of the three figures.
+
+mod main_job;
+mod measure;
+mod publish;
+mod report;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::shell::Workspace;
+
+#[derive(Args)]
+pub(crate) struct BenchArguments {
+    /// Which benchmark: `main` (the export of TPC-H lineitem beside the guide's Python script).
+    name: String,
+    /// How often each contender runs; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// TPC-H scale factor of the table: 1 is 6,001,215 rows.
+    #[arg(long, default_value_t = 1.0)]
+    scale_factor: f64,
+    /// Copies the figures and the chart to `docs/benchmarks/`, with machine and versions.
+    #[arg(long)]
+    publish: bool,
+}
+
+/// Measures, prints the table, writes `target/bench/NAME.json` and `NAME.svg`.
+pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
+    if arguments.rounds == 0 {
+        bail!("`--rounds 0` measures nothing; give at least 1");
+    }
+    let ratios = match arguments.name.as_str() {
+        "main" => main_job::measure(workspace, arguments)?,
+        other => bail!("no benchmark is named `{other}`; there is `main`"),
+    };
+    report::print(&ratios);
+    let folder = workspace.target().join("bench");
+    report::write(&folder, &arguments.name, &ratios)?;
+    if arguments.publish {
+        publish::publish(workspace, &folder, arguments, &ratios)?;
+    }
+    Ok(())
+}

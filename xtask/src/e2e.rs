@@ -1,0 +1,191 @@
+//! `cargo xtask e2e`: clients that nobody here wrote, against the emulators.
+//!
+//! Each suite is a Python script of `tests/e2e/` that runs under `azconnect-emulate run`, so it finds
+//! the emulators the way any tool finds Azure: by environment variables. What the scripts need is
+//! fetched by package name into `target/e2e/`.
+
+mod kit;
+mod python;
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+
+pub(crate) use self::{kit::OdbcKit, python::Python};
+use crate::shell::{self, Workspace};
+
+#[derive(Args, Default)]
+pub(crate) struct E2eArguments {
+    /// Runs only the suites of these names (`identity`, `key_vault`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
+    suites: Vec<String>,
+}
+
+const SUITES: [&str; 7] =
+    ["openssl", "identity", "key_vault", "lake", "odbc", "nycflights", "guide"];
+
+/// Fetches what is missing, then runs the suites one after the other.
+pub(crate) fn run(workspace: &Workspace, arguments: &E2eArguments) -> Result<()> {
+    for name in &arguments.suites {
+        if !SUITES.contains(&name.as_str()) {
+            bail!("no suite is named `{name}`; there are {}", SUITES.join(", "));
+        }
+    }
+    let stage = Stage::prepare(workspace, "debug")?;
+    let mut failed = Vec::new();
+    for name in SUITES {
+        if arguments.suites.is_empty() || arguments.suites.iter().any(|wanted| wanted == name) {
+            eprintln!("\nxtask e2e: {name}");
+            if let Err(error) = shell::run(&mut stage.suite(workspace, name)) {
+                eprintln!("xtask e2e: {error}");
+                failed.push(name);
+            }
+        }
+    }
+    if !failed.is_empty() {
+        bail!("{} of the suites failed: {}", failed.len(), failed.join(", "));
+    }
+    Ok(())
+}
+
+/// Everything a script needs around it: Python with its packages, drivers, tables, configuration.
+pub(crate) struct Stage {
+    folder: PathBuf,
+    profile: &'static str,
+    pub(crate) python: Python,
+    pub(crate) odbc: OdbcKit,
+}
+
+impl Stage {
+    /// Builds the programs in the dev profile and fetches the rest.
+    pub(crate) fn prepare(workspace: &Workspace, profile: &'static str) -> Result<Self> {
+        if profile == "debug" {
+            workspace.build_programs()?;
+        }
+        let folder = workspace.target().join("e2e");
+        fs::create_dir_all(&folder)?;
+        let python = Python::prepare(
+            &folder.join("python"),
+            &workspace.root().join("tests/e2e/requirements.txt"),
+        )?;
+        let odbc = OdbcKit::prepare(&folder.join("odbc"), &python)?;
+        let stage = Self { folder, profile, python, odbc };
+        stage.make_certificate(workspace)?;
+        stage.write_configuration()?;
+        shell::run(
+            stage
+                .python
+                .script(&workspace.root().join("tests/e2e/make_tables.py"))
+                .arg(stage.tables()),
+        )?;
+        Ok(stage)
+    }
+
+    /// The folder of the tables that the Synapse emulator serves.
+    pub(crate) fn tables(&self) -> PathBuf {
+        self.folder.join("tables")
+    }
+
+    /// The emulators' configuration file.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.folder.join("emulators.json")
+    }
+
+    /// `azconnect-emulate run` around a command that the caller appends.
+    pub(crate) fn emulated(&self, workspace: &Workspace, tables: &std::path::Path) -> Command {
+        let mut command = Command::new(workspace.program(self.profile, "azconnect-emulate"));
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(self.configuration())
+            .arg("--tables")
+            .arg(tables)
+            .arg("--")
+            .env("AZCONNECT", workspace.program(self.profile, "azconnect"))
+            .env("AZCONNECT_E2E", &self.folder)
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        self.odbc.add_environment(&mut command);
+        command
+    }
+
+    fn suite(&self, workspace: &Workspace, name: &str) -> Command {
+        let mut command = self.emulated(workspace, &self.tables());
+        let script = workspace.root().join("tests/e2e").join(name).with_extension("py");
+        command.arg(self.python.interpreter()).arg(script);
+        command
+    }
+
+    /// A certificate for the emulated app, made by our own command and read by everybody else.
+    fn make_certificate(&self, workspace: &Workspace) -> Result<()> {
+        let folder = self.folder.join("certificates");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        shell::run(
+            Command::new(workspace.program(self.profile, "azconnect"))
+                .args(["cert", "new", "--name", "service-principal", "--bits", "2048"])
+                .args(["--days", "365", "--out"])
+                .arg(&folder),
+        )
+    }
+
+    fn write_configuration(&self) -> Result<()> {
+        let certificate = self.folder.join("certificates/service-principal.crt");
+        let certificate = fs::read_to_string(&certificate)
+            .with_context(|| format!("`azconnect cert new` left no {}", certificate.display()))?;
+        let roles = |principal: &str, lake_role: &str| {
+            [
+                json!({"principal": principal, "role": "Key Vault Secrets User", "resource": "kv-demo"}),
+                json!({"principal": principal, "role": lake_role, "resource": "lakedemo"}),
+            ]
+        };
+        let mut assignments = Vec::new();
+        assignments.extend(roles("uami-jobs", "Storage Blob Data Contributor"));
+        assignments.extend(roles("batch-app", "Storage Blob Data Contributor"));
+        assignments.extend(roles("uami-reader", "Storage Blob Data Reader"));
+        assignments.push(json!({"principal": "uami-jobs", "role": "Key Vault Secrets Officer", "resource": "kv-demo"}));
+        let identity = |name: &str, digit: char| {
+            let group = |length| digit.to_string().repeat(length);
+            let client_id = format!("c0000000-{}-4000-8000-{}", group(4), group(12));
+            let object_id = format!("0b000000-{}-4000-8000-{}", group(4), group(12));
+            json!({
+                "name": name,
+                "client_id": client_id,
+                "object_id": object_id,
+                "resource_id": format!(
+                    "/subscriptions/50b00000-0000-4000-8000-000000000000/resourceGroups/rg-demo/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+                ),
+            })
+        };
+        let configuration = json!({
+            "tenant_id": "7e000000-0000-4000-8000-000000000001",
+            "managed_identities": [
+                identity("uami-jobs", '1'), identity("uami-reader", '2'), identity("uami-nobody", '3'),
+            ],
+            "apps": [{
+                "name": "batch-app",
+                "client_id": "a0000000-0000-4000-8000-000000000001",
+                "object_id": "0a000000-0000-4000-8000-000000000001",
+                "client_secrets": [E2E_CLIENT_SECRET],
+                "certificates": [certificate],
+            }],
+            "role_assignments": assignments,
+            "vaults": [{"name": "kv-demo", "secrets": {"greeting": "hello from the vault"}}],
+            "accounts": [{"name": "lakedemo", "filesystems": ["raw"]}],
+            "sql": {
+                "workspaces": ["syn-demo"],
+                "database": "demo",
+                "users": [{"principal": "uami-jobs"}, {"principal": "batch-app"}],
+                "logins": [{"name": "sqladmin", "password": E2E_SQL_PASSWORD}],
+            },
+        });
+        fs::write(self.configuration(), serde_json::to_vec_pretty(&configuration)?)?;
+        Ok(())
+    }
+}
+
+// Passwords of a server that lives on loopback for one run; the scripts use the same words.
+const E2E_CLIENT_SECRET: &str = "e2e-client-secret";
+const E2E_SQL_PASSWORD: &str = "e2e-Sql-password-1";

@@ -1,0 +1,74 @@
+//! `cargo xtask vendor CRATE`: proves that a crate stands alone.
+//!
+//! The crate is packaged as it would be published, unpacked into an empty folder outside the
+//! workspace, and built and tested there with nothing of the workspace beside it.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::shell::{self, Workspace};
+
+#[derive(Args)]
+pub(crate) struct VendorArguments {
+    /// The crate's folder below `crates/`.
+    #[arg(default_value = "auth")]
+    name: String,
+    /// Copies the crate there as well, ready to be vendored; the folder must not exist.
+    #[arg(long)]
+    to: Option<PathBuf>,
+}
+
+impl Default for VendorArguments {
+    fn default() -> Self {
+        Self { name: "auth".to_owned(), to: None }
+    }
+}
+
+/// Packages, unpacks, builds and tests the crate.
+pub(crate) fn run(workspace: &Workspace, arguments: &VendorArguments) -> Result<()> {
+    let package = format!("azconnect-{}", arguments.name);
+    if let Some(to) = arguments.to.as_ref().filter(|to| to.exists()) {
+        bail!("`{}` exists; name a folder that does not", to.display());
+    }
+    shell::run(&mut workspace.cargo([
+        "package",
+        "--no-verify",
+        "--allow-dirty",
+        "--package",
+        &package,
+    ]))?;
+
+    let version = env!("CARGO_PKG_VERSION");
+    let archive = workspace.target().join("package").join(format!("{package}-{version}.crate"));
+    // Outside the workspace's tree, or cargo would look for the workspace above it.
+    let empty = std::env::temp_dir().join(format!("azconnect-vendor-{}", std::process::id()));
+    fs::create_dir_all(&empty)?;
+    let result =
+        build_alone(workspace, &archive, &empty.join(format!("{package}-{version}")), arguments);
+    fs::remove_dir_all(&empty)?;
+    result
+}
+
+fn build_alone(
+    workspace: &Workspace,
+    archive: &std::path::Path,
+    unpacked: &std::path::Path,
+    arguments: &VendorArguments,
+) -> Result<()> {
+    let parent = unpacked.parent().context("the unpacked crate has a parent folder")?;
+    shell::run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(parent))?;
+    let manifest = fs::read_to_string(unpacked.join("Cargo.toml"))?;
+    if let Some(line) = manifest.lines().find(|line| line.starts_with("[dependencies.azconnect-")) {
+        bail!("the packaged crate depends on a crate of the workspace: {line}");
+    }
+    // The same locked versions and the same target folder: what is built already is not built again.
+    fs::copy(workspace.root().join("Cargo.lock"), unpacked.join("Cargo.lock"))?;
+    shell::run(workspace.cargo(["test", "--all-features"]).current_dir(unpacked))?;
+    if let Some(to) = &arguments.to {
+        shell::run(Command::new("cp").arg("-R").arg(unpacked).arg(to))?;
+        println!("`{}` holds the crate, built and tested alone", to.display());
+    }
+    Ok(())
+}
