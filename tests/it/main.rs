@@ -1,1 +1,16 @@
-//! Journeys.
+//! Journeys across the crates, over their public APIs, against the emulators.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test should say where"
+)]
+
+mod bad_certificate;
+mod bad_identity;
+mod bad_request;
+mod bad_token;
+mod canary;
+mod whole_job;
+mod world;

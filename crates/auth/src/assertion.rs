@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     certificate::ClientCertificate,
-    error::{Error, ErrorKind, Failure, Result},
+    error::{ErrorKind, Failure},
     ids::ClientId,
 };
 
@@ -65,7 +65,7 @@ impl AssertionRequest<'_> {
     /// Builds and signs the assertion.
     ///
     /// Spec: <https://www.rfc-editor.org/rfc/rfc7515#section-3.1>
-    pub(crate) fn sign(&self, certificate: &ClientCertificate) -> Result<SecretString> {
+    pub(crate) fn sign(&self, certificate: &ClientCertificate) -> Result<SecretString, Failure> {
         let (x5t, x5t_s256) = match self.algorithm {
             AssertionAlgorithm::Ps256 => {
                 (None, Some(URL_SAFE_NO_PAD.encode(certificate.sha256_thumbprint())))
@@ -103,11 +103,9 @@ impl AssertionRequest<'_> {
     }
 }
 
-fn encode(part: &impl Serialize) -> Result<String> {
+fn encode(part: &impl Serialize) -> Result<String, Failure> {
     let json = serde_json::to_vec(part).map_err(|error| {
-        Error::from(
-            Failure::new(ErrorKind::InvalidInput, "cannot write the client assertion").source(error),
-        )
+        Failure::new(ErrorKind::InvalidInput, "cannot write the client assertion").source(error)
     })?;
     Ok(URL_SAFE_NO_PAD.encode(json))
 }

@@ -108,7 +108,11 @@ impl ClientCertificate {
         std::iter::once(&self.leaf).chain(&self.chain).map(|der| STANDARD.encode(der)).collect()
     }
 
-    pub(crate) fn sign(&self, algorithm: AssertionAlgorithm, message: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn sign(
+        &self,
+        algorithm: AssertionAlgorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
         let encoding: &'static dyn RsaEncoding = match algorithm {
             AssertionAlgorithm::Ps256 => &signature::RSA_PSS_SHA256,
             AssertionAlgorithm::Rs256 => &signature::RSA_PKCS1_SHA256,
@@ -144,25 +148,24 @@ fn read_key(kind: SectionKind, der: &[u8]) -> Result<KeyPair> {
 }
 
 fn unsupported_key() -> Failure {
-    Failure::new(
-        ErrorKind::Unsupported,
-        "the private key is not an RSA key of 2048 to 8192 bits",
-    )
-    .hint("Entra ID verifies client assertions with RSA keys only: make the certificate with one.")
+    Failure::new(ErrorKind::Unsupported, "the private key is not an RSA key of 2048 to 8192 bits")
+        .hint(
+            "Entra ID verifies client assertions with RSA keys only: make the certificate with one",
+        )
 }
 
 fn no_key(pem: &[u8]) -> Failure {
     let contains = |needle: &[u8]| pem.windows(needle.len()).any(|window| window == needle);
     if contains(b"ENCRYPTED PRIVATE KEY") || contains(b"Proc-Type: 4,ENCRYPTED") {
         Failure::invalid_input("the private key in the PEM is encrypted").hint(
-            "Decrypt it first (`openssl pkey -in FILE`), or give the PKCS#12 file with its password instead.",
+            "decrypt it first (`openssl pkey -in FILE`), or give the PKCS#12 file with its password instead",
         )
     } else if pem.first() == Some(&0x30) {
         Failure::invalid_input("the bytes are DER, not PEM")
-            .hint("A PKCS#12 file (`.pfx`) has to be converted to PEM first.")
+            .hint("a PKCS#12 file (`.pfx`) has to be converted to PEM first")
     } else {
         Failure::invalid_input("the PEM holds no private key").hint(
-            "Key and certificate go into one PEM: a `PRIVATE KEY` block and a `CERTIFICATE` block.",
+            "key and certificate go into one PEM: a `PRIVATE KEY` block and a `CERTIFICATE` block",
         )
     }
 }
@@ -174,7 +177,7 @@ fn take_leaf(
 ) -> Result<(CertificateDer<'static>, Facts)> {
     if certificates.is_empty() {
         return Err(Failure::invalid_input("the PEM holds a private key and no certificate")
-            .hint("Entra ID finds the key by its certificate: add the `CERTIFICATE` block.")
+            .hint("Entra ID finds the key by its certificate: add the `CERTIFICATE` block")
             .into());
     }
     let public_key = key.public_key().as_ref();
@@ -190,7 +193,7 @@ fn take_leaf(
         "none of the {} certificates of the PEM belongs to its private key",
         certificates.len()
     ))
-    .hint("Key and certificate come from different pairs; take both from the same PKCS#12 file.")
+    .hint("key and certificate come from different pairs; take both from the same PKCS#12 file")
     .into())
 }
 

@@ -3,7 +3,13 @@
 //! What a status or a service code means is decided where it is received: `managed_identity/failure.rs` for
 //! the identity endpoints, `entra/failure.rs` for the token endpoint.
 
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -21,7 +27,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Error(Arc<Failure>);
+pub struct Error(Arc<Facts>);
 
 /// What kind of failure an [`Error`] is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -183,7 +189,11 @@ impl From<Error> for azure_core::Error {
 
 /// An error in the making: the part of the crate that finds a failure fills in what it knows.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Facts>);
+
+/// What is known of a failure.
+#[derive(Debug)]
+pub(crate) struct Facts {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
@@ -200,7 +210,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Facts {
             kind,
             message: message.into(),
             hint: None,
@@ -213,7 +223,7 @@ impl Failure {
             elapsed: Duration::ZERO,
             exhausted: false,
             source: None,
-        }
+        }))
     }
 
     /// A mistake in what the caller gave.
@@ -232,9 +242,23 @@ impl Failure {
     }
 }
 
+impl Deref for Failure {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.0
+    }
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self(Arc::new(failure))
+        Self(Arc::from(failure.0))
     }
 }
 
@@ -252,19 +276,17 @@ mod tests {
             lines.push(error.to_string());
             next = error.source();
         }
-        assert_eq!(
-            lines,
-            ["the credential could not provide an access token", "cannot reach `a`"]
-        );
+        assert_eq!(lines, ["the credential could not provide an access token", "cannot reach `a`"]);
         assert_eq!(theirs.downcast_ref::<Error>().map(Error::kind), Some(ErrorKind::Connect));
     }
 
     #[test]
     fn retries_that_are_used_up_are_not_transient_any_more() {
-        let mut failure = Failure::new(ErrorKind::Timeout, "late");
-        assert!(Error::from(Failure { source: None, ..Failure::new(ErrorKind::Timeout, "") }).is_transient());
-        failure.exhausted = true;
-        assert!(!Error::from(failure).is_transient());
+        for exhausted in [false, true] {
+            let mut failure = Failure::new(ErrorKind::Timeout, "late");
+            failure.exhausted = exhausted;
+            assert_eq!(Error::from(failure).is_transient(), !exhausted);
+        }
         assert!(!Error::from(Failure::invalid_input("x")).is_transient());
     }
 }

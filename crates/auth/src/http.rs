@@ -95,7 +95,9 @@ pub(crate) async fn send(
             if body.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(Attempt::Final(Failure::new(
                     ErrorKind::InvalidResponse,
-                    format!("{target} sent more than {MAX_BODY_BYTES} bytes in answer to a token request"),
+                    format!(
+                        "{target} sent more than {MAX_BODY_BYTES} bytes in answer to a token request"
+                    ),
                 )));
             }
             body.extend_from_slice(&chunk);
@@ -104,33 +106,20 @@ pub(crate) async fn send(
     };
     match tokio::time::timeout(time, exchange).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Attempt::Passing {
-            failure: Failure::new(
-                ErrorKind::Timeout,
-                format!("{target} did not answer within {} ms", time.as_millis()),
-            ),
-            retry_after: None,
-            max_attempts: Some(MAX_UNANSWERED_ATTEMPTS),
-        }),
+        Err(_) => Err(Attempt::Unanswered(Failure::new(
+            ErrorKind::Timeout,
+            format!("{target} did not answer within {} ms", time.as_millis()),
+        ))),
     }
 }
 
 fn transport_failure(error: azure_core::Error, target: &str) -> Attempt {
-    let (message, passing) = match error.kind() {
-        CoreKind::Connection => (format!("cannot connect to {target}"), true),
-        CoreKind::Io => (format!("the connection to {target} broke"), true),
-        _ => (format!("cannot send a request to {target}"), false),
+    let (message, attempt): (_, fn(Failure) -> Attempt) = match error.kind() {
+        CoreKind::Connection => (format!("cannot connect to {target}"), Attempt::Unanswered),
+        CoreKind::Io => (format!("the connection to {target} broke"), Attempt::Unanswered),
+        _ => (format!("cannot send a request to {target}"), Attempt::Final),
     };
-    let failure = Failure::new(ErrorKind::Connect, message).source(error);
-    if passing {
-        Attempt::Passing {
-            failure,
-            retry_after: None,
-            max_attempts: Some(MAX_UNANSWERED_ATTEMPTS),
-        }
-    } else {
-        Attempt::Final(failure)
-    }
+    attempt(Failure::new(ErrorKind::Connect, message).source(error))
 }
 
 /// Scheme, host and port: what a person needs, without the query.
@@ -142,9 +131,6 @@ const RETRY_AFTER: HeaderName = HeaderName::from_static("retry-after");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
 const USER_AGENT: HeaderName = HeaderName::from_static("user-agent");
-
-/// Where nothing answers, three attempts are as good as eight.
-const MAX_UNANSWERED_ATTEMPTS: u32 = 3;
 
 /// Far above any token (some carry hundreds of group ids) and far below what would hurt.
 const MAX_BODY_BYTES: usize = 1 << 20;

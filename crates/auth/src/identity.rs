@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Failure, Result},
     ids::{ClientId, ResourceId, parse_guid},
 };
 
@@ -50,7 +50,14 @@ impl FromStr for Identity {
         if let Some(id) = text.strip_prefix("object:") {
             return parse_guid("object id", id).map(Self::ObjectId);
         }
-        text.strip_prefix("client:").unwrap_or(text).parse().map(Self::ClientId)
+        if let Some(id) = text.strip_prefix("client:") {
+            return id.parse().map(Self::ClientId);
+        }
+        text.parse().map(Self::ClientId).map_err(|_| {
+            Failure::invalid_input(format!("`{text}` does not name a managed identity"))
+                .hint("give a client id, `object:` and an object id, an ARM id, or `system`")
+                .into()
+        })
     }
 }
 
@@ -75,8 +82,14 @@ mod tests {
         for (text, canonical) in [
             ("system", "system"),
             ("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "client:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"),
-            ("client:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "client:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"),
-            ("object:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "object:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"),
+            (
+                "client:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+                "client:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+            ),
+            (
+                "object:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+                "object:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+            ),
             (arm, arm),
         ] {
             let identity = text.parse::<Identity>().unwrap();
@@ -87,9 +100,14 @@ mod tests {
 
     #[test]
     fn other_text_is_refused_with_the_text_in_the_message() {
-        for text in ["", "me", "object:me", "/subscriptions/x"] {
+        for text in ["", "me", "client:me", "object:me", "/subscriptions/x"] {
             let error = text.parse::<Identity>().unwrap_err();
-            assert!(error.to_string().contains(text.trim_start_matches("object:")), "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains(text.trim_start_matches("object:").trim_start_matches("client:")),
+                "{error}"
+            );
         }
     }
 }

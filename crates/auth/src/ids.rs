@@ -64,9 +64,11 @@ impl FromStr for TenantId {
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
         if ["common", "consumers", "organizations"].contains(&text.to_ascii_lowercase().as_str()) {
-            return Err(Failure::invalid_input(format!("tenant id `{text}` stands for any tenant"))
-                .hint("Name the tenant in which the application is registered: its GUID or its domain.")
-                .into());
+            return Err(Failure::invalid_input(format!(
+                "tenant id `{text}` stands for any tenant"
+            ))
+            .hint("name the tenant in which the application is registered: its GUID or its domain")
+            .into());
         }
         let is_domain_like = text.contains(['.', '-'])
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
@@ -76,7 +78,7 @@ impl FromStr for TenantId {
             return Err(Failure::invalid_input(format!(
                 "tenant id `{text}` is neither a GUID nor a domain"
             ))
-            .hint("The tenant id is on the overview page of Entra ID; `contoso.onmicrosoft.com` works too.")
+            .hint("the tenant id is on the overview page of Entra ID; `contoso.onmicrosoft.com` works too")
             .into());
         }
         Ok(Self(text.to_owned()))
@@ -117,8 +119,8 @@ impl FromStr for ResourceId {
                 "`{text}` is not the ARM id of a user-assigned identity"
             ))
             .hint(
-                "It looks like /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/\
-                 Microsoft.ManagedIdentity/userAssignedIdentities/NAME.",
+                "it looks like /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/\
+                 Microsoft.ManagedIdentity/userAssignedIdentities/NAME",
             )
             .into());
         }
@@ -138,7 +140,7 @@ pub(crate) fn parse_guid(what: &str, text: &str) -> Result<Uuid> {
     match Uuid::try_parse(text) {
         Ok(id) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(id),
         _ => Err(Failure::invalid_input(format!("{what} `{text}` is not a GUID"))
-            .hint("A GUID looks like 11111111-2222-3333-4444-555555555555.")
+            .hint("a GUID looks like 11111111-2222-3333-4444-555555555555")
             .into()),
     }
 }
@@ -163,7 +165,12 @@ mod tests {
         let guid = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
         check::<ClientId>(guid, Some(guid));
         check::<ClientId>(" 0F1E2D3C-4B5A-6978-8796-A5B4C3D2E1F0\n", Some(guid));
-        for text in ["", "app", "{0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0}", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"] {
+        for text in [
+            "",
+            "app",
+            "{0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0}",
+            "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        ] {
             check::<ClientId>(text, None);
         }
     }
@@ -175,7 +182,9 @@ mod tests {
             "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
             Some("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"),
         );
-        for text in ["", "common", "Organizations", "a/b.c", "..", "a..b", "contoso.com?x", "contoso"] {
+        for text in
+            ["", "common", "Organizations", "a/b.c", "..", "a..b", "contoso.com?x", "contoso"]
+        {
             check::<TenantId>(text, None);
         }
     }

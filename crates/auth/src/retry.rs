@@ -105,14 +105,23 @@ pub(crate) enum Patience {
 pub(crate) enum Attempt {
     /// Repeating would fail in the same way.
     Final(Failure),
-    /// Repeating may help.
-    Passing {
-        failure: Failure,
-        /// The pause that the service asked for.
-        retry_after: Option<Duration>,
-        /// Fewer attempts than the options allow: nobody gains from knocking eight times where no one lives.
-        max_attempts: Option<u32>,
-    },
+    /// The service asked for patience, and maybe said for how long.
+    Passing { failure: Failure, retry_after: Option<Duration> },
+    /// There was no answer at all.
+    Unanswered(Failure),
+}
+
+impl Attempt {
+    /// Says more about the failure; whether it may pass stays as it is.
+    pub(crate) fn map(self, tell: impl FnOnce(Failure) -> Failure) -> Self {
+        match self {
+            Self::Final(failure) => Self::Final(tell(failure)),
+            Self::Passing { failure, retry_after } => {
+                Self::Passing { failure: tell(failure), retry_after }
+            }
+            Self::Unanswered(failure) => Self::Unanswered(tell(failure)),
+        }
+    }
 }
 
 /// Calls `attempt`, with the time it may take, until it succeeds, fails for good, or a limit is reached.
@@ -127,26 +136,31 @@ where
     Fut: Future<Output = Result<T, Attempt>>,
 {
     let started = clock.elapsed();
-    let mut attempts = 0;
+    let (mut attempts, mut unanswered) = (0, 0);
     loop {
         attempts += 1;
         let left = options.max_elapsed.saturating_sub(clock.elapsed().saturating_sub(started));
         let outcome = attempt(min(options.request_timeout, left)).await;
         let elapsed = clock.elapsed().saturating_sub(started);
-        let (mut failure, pause, max_attempts) = match outcome {
+        let (mut failure, pause) = match outcome {
             Ok(value) => return Ok(value),
             Err(Attempt::Final(mut failure)) => {
                 failure.attempts = attempts;
                 failure.elapsed = elapsed;
                 return Err(failure.into());
             }
-            Err(Attempt::Passing { failure, retry_after, max_attempts }) => (
-                failure,
-                retry_after.unwrap_or_else(|| options.pause_after(attempts)),
-                min(max_attempts.unwrap_or(u32::MAX), options.max_attempts),
-            ),
+            Err(Attempt::Passing { failure, retry_after }) => {
+                unanswered = 0;
+                (failure, retry_after.unwrap_or_else(|| options.pause_after(attempts)))
+            }
+            Err(Attempt::Unanswered(failure)) => {
+                unanswered += 1;
+                (failure, options.pause_after(attempts))
+            }
         };
-        let is_last = attempts >= max_attempts || elapsed + pause >= options.max_elapsed;
+        let is_last = attempts >= options.max_attempts
+            || unanswered >= MAX_UNANSWERED
+            || elapsed + pause >= options.max_elapsed;
         if is_last || patience == Patience::Brief {
             failure.attempts = attempts;
             failure.elapsed = elapsed;
@@ -157,6 +171,9 @@ where
         clock.sleep(pause).await;
     }
 }
+
+/// Where nothing answers, three attempts in a row tell as much as eight.
+const MAX_UNANSWERED: u32 = 3;
 
 fn random_fraction() -> f64 {
     let mut bytes = [0; 4];
@@ -174,16 +191,17 @@ mod tests {
 
     fn passing(retry_after: Option<Duration>) -> Attempt {
         let failure = Failure::new(ErrorKind::Unavailable, "away");
-        Attempt::Passing { failure, retry_after, max_attempts: None }
+        Attempt::Passing { failure, retry_after }
     }
 
     #[tokio::test]
     async fn pauses_double_up_to_the_limit_with_at_most_a_quarter_extra() {
         let clock = TestClock::default();
         let options = RetryOptions::managed_identity().with_max_elapsed(Duration::from_secs(1000));
-        let error = retry::<(), _, _>(&options, Patience::Full, &clock, |_| async { Err(passing(None)) })
-            .await
-            .unwrap_err();
+        let error =
+            retry::<(), _, _>(&options, Patience::Full, &clock, |_| async { Err(passing(None)) })
+                .await
+                .unwrap_err();
         assert_eq!(error.attempts(), 8);
         let pauses = clock.pauses();
         let expected = [0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0];
@@ -202,7 +220,8 @@ mod tests {
         let mut asked = 0;
         retry(&RetryOptions::entra(), Patience::Full, &clock, |_| {
             asked += 1;
-            let outcome = if asked == 1 { Err(passing(Some(Duration::from_secs(7)))) } else { Ok(()) };
+            let outcome =
+                if asked == 1 { Err(passing(Some(Duration::from_secs(7)))) } else { Ok(()) };
             async { outcome }
         })
         .await
@@ -219,7 +238,7 @@ mod tests {
         .await
         .unwrap_err();
         assert_eq!((error.attempts(), error.is_transient()), (1, false));
-        assert_eq!(clock.pauses(), []);
+        assert!(clock.pauses().is_empty());
     }
 
     #[tokio::test]
@@ -233,7 +252,7 @@ mod tests {
             Err(Attempt::Final(Failure::new(ErrorKind::TenantNotFound, "none")))
         });
         assert_eq!(last.await.unwrap_err().attempts(), 1);
-        assert_eq!(clock.pauses(), []);
+        assert!(clock.pauses().is_empty());
     }
 
     #[tokio::test]

@@ -32,9 +32,8 @@ impl AlternativeName {
         if name.len() <= 253 && labels.split('.').all(is_label) {
             Ok(Self(Kind::Dns(name)))
         } else {
-            Err(Error::invalid(format!("`{}` is not a DNS name", name.escape_debug())).with_hint(
-                "internationalized names must be in their ASCII form (`xn--…`)",
-            ))
+            Err(Error::invalid(format!("`{}` is not a DNS name", name.escape_debug()))
+                .with_hint("internationalized names must be in their ASCII form (`xn--…`)"))
         }
     }
 
@@ -122,7 +121,8 @@ mod tests {
 
     #[test]
     fn what_is_no_dns_name_is_refused() {
-        for text in ["", ".", "a..b", "*", "a.*.b", "*.*.b", "a b", "a\0b", "münchen.de", "a,DNS:b"] {
+        for text in ["", ".", "a..b", "*", "a.*.b", "*.*.b", "a b", "a\0b", "münchen.de", "a,DNS:b"]
+        {
             check(text, None);
         }
         check(&"a".repeat(64), None);

@@ -42,9 +42,13 @@ impl BatchCertificate {
         names: impl IntoIterator<Item = N>,
     ) -> Result<Self> {
         let name = file_name(thumbprint)?;
-        let found = names.into_iter().find(|candidate| candidate.as_ref().eq_ignore_ascii_case(&name));
+        let found =
+            names.into_iter().find(|candidate| candidate.as_ref().eq_ignore_ascii_case(&name));
         let directory = directory.as_ref();
-        Ok(Self { pfx_path: found.map_or_else(|| directory.join(&name), |found| directory.join(found.as_ref())) })
+        Ok(Self {
+            pfx_path: found
+                .map_or_else(|| directory.join(&name), |found| directory.join(found.as_ref())),
+        })
     }
 
     /// The path of the PFX file.
@@ -97,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_folder_without_the_certificate_gives_the_usual_names() {
-        let files = BatchCertificate::among("/certs", &SHA1.parse().unwrap(), ["other.pfx"]).unwrap();
+        let files =
+            BatchCertificate::among("/certs", &SHA1.parse().unwrap(), ["other.pfx"]).unwrap();
         assert_eq!(files.pfx_path(), Path::new("/certs").join(LOWER));
     }
 

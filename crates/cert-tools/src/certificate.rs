@@ -1,11 +1,11 @@
 //! X.509 certificates as they are read and shown.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use openssl::{
     hash::MessageDigest,
-    x509::{X509, X509Ref, X509VerifyResult},
+    x509::{X509, X509Ref},
 };
 use time::OffsetDateTime;
 
@@ -28,7 +28,9 @@ impl Certificate {
     /// # Errors
     /// - `InvalidInput`: there is no certificate in the text, or it is damaged.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self> {
-        X509::from_pem(pem.as_ref()).map(Self).map_err(|stack| no_pem_certificate().with_openssl(stack))
+        X509::from_pem(pem.as_ref())
+            .map(Self)
+            .map_err(|stack| no_pem_certificate().with_openssl(stack))
     }
 
     /// Reads all certificates of a PEM text, in its order; other blocks are passed over.
@@ -51,8 +53,9 @@ impl Certificate {
     /// - `InvalidInput`: the bytes are not a certificate, or bytes follow it.
     pub fn from_der(der: impl AsRef<[u8]>) -> Result<Self> {
         let der = der.as_ref();
-        let certificate = X509::from_der(der)
-            .map_err(|stack| Error::invalid("cannot read a certificate from the DER bytes").with_openssl(stack))?;
+        let certificate = X509::from_der(der).map_err(|stack| {
+            Error::invalid("cannot read a certificate from the DER bytes").with_openssl(stack)
+        })?;
         // OpenSSL passes over what follows, so the bytes compared are its own again.
         match certificate.to_der() {
             Ok(written) if written.len() == der.len() => Ok(Self(certificate)),
@@ -70,7 +73,10 @@ impl Certificate {
     /// # Errors
     /// - `Crypto`: OpenSSL could not encode the certificate.
     pub fn to_pem(&self) -> Result<String> {
-        let pem = self.0.to_pem().map_err(|stack| Error::crypto("cannot write the certificate as PEM", stack))?;
+        let pem = self
+            .0
+            .to_pem()
+            .map_err(|stack| Error::crypto("cannot write the certificate as PEM", stack))?;
         key::ascii(pem)
     }
 
@@ -111,8 +117,10 @@ impl Certificate {
             ThumbprintAlgorithm::Sha1 => MessageDigest::sha1(),
             ThumbprintAlgorithm::Sha256 => MessageDigest::sha256(),
         };
-        let bytes =
-            self.0.digest(digest).map_err(|stack| Error::crypto("cannot compute the thumbprint", stack))?;
+        let bytes = self
+            .0
+            .digest(digest)
+            .map_err(|stack| Error::crypto("cannot compute the thumbprint", stack))?;
         Thumbprint::new(algorithm, bytes.to_vec())
     }
 
@@ -165,7 +173,8 @@ impl Certificate {
     /// - `Unsupported`: OpenSSL does not know this kind of key.
     pub fn public_key(&self) -> Result<PublicKey> {
         self.0.public_key().map(PublicKey::from_openssl).map_err(|stack| {
-            Error::new(ErrorKind::Unsupported, "cannot read the public key of the certificate").with_openssl(stack)
+            Error::new(ErrorKind::Unsupported, "cannot read the public key of the certificate")
+                .with_openssl(stack)
         })
     }
 
@@ -174,11 +183,12 @@ impl Certificate {
         self.0.public_key().is_ok_and(|public| public.public_eq(key.openssl()))
     }
 
-    /// Whether `issuer` signed this certificate: names, key identifiers and the signature itself.
+    /// Whether `issuer` signed this certificate: the issuer's name and the signature itself.
     ///
-    /// Dates, revocation and the rest of a chain's validation are not looked at.
+    /// Dates, key usage, revocation and the rest of a chain's validation are not looked at.
     pub fn is_issued_by(&self, issuer: &Self) -> bool {
-        issuer.0.issued(&self.0) == X509VerifyResult::OK
+        let names = self.0.issuer_name().try_cmp(issuer.0.subject_name());
+        names.is_ok_and(Ordering::is_eq)
             && issuer.0.public_key().is_ok_and(|key| self.0.verify(&key).unwrap_or(false))
     }
 
@@ -208,7 +218,7 @@ impl fmt::Debug for Certificate {
 
 fn no_pem_certificate() -> Error {
     Error::invalid("cannot read a certificate from the PEM text")
-        .with_hint("a PEM certificate starts with `-----BEGIN CERTIFICATE-----`; a request (CSR) is not a certificate")
+        .with_hint("a PEM certificate starts with `-----BEGIN CERTIFICATE-----`; a request (CSR) or a private key is not a certificate")
 }
 
 fn bad_time(field: &'static str) -> Error {

@@ -87,7 +87,8 @@ impl Validity {
             )));
         }
         // Years before 1950 have no agreed encoding. Spec: RFC 5280, section 4.1.2.5.
-        let outside = || Error::invalid("a certificate's validity must lie within the years 1950 to 9999");
+        let outside =
+            || Error::invalid("a certificate's validity must lie within the years 1950 to 9999");
         let not_before = OffsetDateTime::from_unix_timestamp(not_before.unix_timestamp())
             .ok()
             .filter(|time| time.year() >= 1950)
@@ -125,7 +126,10 @@ impl CertificateBuilder {
 
     /// Adds names that the certificate speaks for beside its subject. Default: none.
     #[must_use]
-    pub fn with_alternative_names(mut self, names: impl IntoIterator<Item = AlternativeName>) -> Self {
+    pub fn with_alternative_names(
+        mut self,
+        names: impl IntoIterator<Item = AlternativeName>,
+    ) -> Self {
         self.alternative_names.extend(names);
         self
     }
@@ -136,7 +140,10 @@ impl CertificateBuilder {
     /// - `InvalidInput`: the subject cannot be encoded.
     /// - `Crypto`: OpenSSL could not sign.
     pub fn self_signed(&self, key: &PrivateKey) -> Result<Certificate> {
-        self.build(&key.public_key()?, Signer { certificate: None, key: key.openssl(), digest: key.signature_digest() })
+        self.build(
+            &key.public_key()?,
+            Signer { certificate: None, key: key.openssl(), digest: key.signature_digest() },
+        )
     }
 
     /// Makes the certificate for `subject_key` and signs it in the name of `ca`.
@@ -145,15 +152,26 @@ impl CertificateBuilder {
     /// - `KeyMismatch`: `ca_key` is not the key of `ca`.
     /// - `InvalidInput`: the subject cannot be encoded.
     /// - `Crypto`: OpenSSL could not sign.
-    pub fn signed_by(&self, ca: &Certificate, ca_key: &PrivateKey, subject_key: &PublicKey) -> Result<Certificate> {
+    pub fn signed_by(
+        &self,
+        ca: &Certificate,
+        ca_key: &PrivateKey,
+        subject_key: &PublicKey,
+    ) -> Result<Certificate> {
         if !ca.matches_key(ca_key) {
             return Err(Error::new(
                 ErrorKind::KeyMismatch,
-                format!("cannot sign as `{}`: the private key is not that of its certificate", ca.subject()),
+                format!(
+                    "cannot sign as `{}`: the private key is not that of its certificate",
+                    ca.subject()
+                ),
             ));
         }
-        let signer =
-            Signer { certificate: Some(ca.openssl()), key: ca_key.openssl(), digest: ca_key.signature_digest() };
+        let signer = Signer {
+            certificate: Some(ca.openssl()),
+            key: ca_key.openssl(),
+            digest: ca_key.signature_digest(),
+        };
         self.build(subject_key, signer)
     }
 
@@ -174,22 +192,28 @@ impl CertificateBuilder {
             for extension in extensions::for_use(self.use_)? {
                 builder.append_extension(extension)?;
             }
-            let names =
-                extensions::alternative_names(&self.alternative_names, &builder.x509v3_context(None, None))?;
+            let names = extensions::alternative_names(
+                &self.alternative_names,
+                &builder.x509v3_context(None, None),
+            )?;
             if let Some(names) = names {
                 builder.append_extension(names)?;
             }
-            let subject_key_id = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
+            let subject_key_id =
+                SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
             builder.append_extension(subject_key_id)?;
             if signer.certificate.is_some() {
                 let context = builder.x509v3_context(signer.certificate, None);
-                let authority_key_id = AuthorityKeyIdentifier::new().keyid(false).build(&context)?;
+                let authority_key_id =
+                    AuthorityKeyIdentifier::new().keyid(false).build(&context)?;
                 builder.append_extension(authority_key_id)?;
             }
             builder.sign(signer.key, signer.digest)?;
             Ok(builder.build())
         };
-        build().map(Certificate::from_openssl).map_err(|stack| Error::crypto("cannot make a certificate", stack))
+        build()
+            .map(Certificate::from_openssl)
+            .map_err(|stack| Error::crypto("cannot make a certificate", stack))
     }
 }
 

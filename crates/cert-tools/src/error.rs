@@ -72,6 +72,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
     pub(crate) fn with_openssl(mut self, stack: ErrorStack) -> Self {
         // An empty stack would be a cause that says nothing.
         if !stack.errors().is_empty() {

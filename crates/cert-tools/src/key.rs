@@ -119,8 +119,10 @@ impl PrivateKey {
                     .with_hint("check the password of the private key")
                     .with_openssl(stack))
             }
-            Err(stack) => Err(Error::invalid("cannot read a private key from the PEM text")
-                .with_openssl(stack)),
+            Err(stack) => {
+                Err(Error::invalid("cannot read a private key from the PEM text")
+                    .with_openssl(stack))
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod extensions;
 mod key;
 mod name;
 mod password;
+mod pfx;
 mod request;
 mod thumbprint;
 mod times;
@@ -23,6 +24,7 @@ pub use self::{
     key::{KeyAlgorithm, PrivateKey, PublicKey, RsaPublicParameters},
     name::{Attribute, DistinguishedName},
     password::{decode_password_file, generate_password},
+    pfx::{EncodeOptions, Pfx, PfxContents},
     request::CertificateRequest,
     thumbprint::{Thumbprint, ThumbprintAlgorithm},
 };

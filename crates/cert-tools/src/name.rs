@@ -88,7 +88,9 @@ impl DistinguishedName {
             Ok(builder.build())
         };
         // What is left to refuse after our own checks is an alphabet, such as that of a country.
-        build().map_err(|stack| Error::invalid(format!("cannot encode the name `{self}`")).with_openssl(stack))
+        build().map_err(|stack| {
+            Error::invalid(format!("cannot encode the name `{self}`")).with_openssl(stack)
+        })
     }
 }
 
@@ -110,7 +112,8 @@ impl FromStr for DistinguishedName {
         let mut rest = text;
         loop {
             let (key, value) = rest.split_once('=').ok_or_else(|| not_a_name(text))?;
-            let attribute = Attribute::from_short_name(key.trim()).ok_or_else(|| not_a_name(text))?;
+            let attribute =
+                Attribute::from_short_name(key.trim()).ok_or_else(|| not_a_name(text))?;
             let (value, after) = unescape(value).ok_or_else(|| not_a_name(text))?;
             name = name.with(attribute, value)?;
             match after {

@@ -36,7 +36,7 @@ pub fn decode_password_file(bytes: &[u8]) -> Result<SecretString> {
 pub fn generate_password() -> Result<SecretString> {
     let mut bytes = Zeroizing::new([0; 24]);
     rand_bytes(&mut *bytes).map_err(|stack| Error::crypto("cannot make a password", stack))?;
-    Ok(SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(&*bytes)))
+    Ok(SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
 fn from_utf8(bytes: &[u8]) -> Result<Zeroizing<String>> {

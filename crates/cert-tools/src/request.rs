@@ -41,7 +41,8 @@ impl CertificateRequest {
             builder.set_version(0)?;
             builder.set_subject_name(&subject)?;
             builder.set_pubkey(key.openssl())?;
-            let names = extensions::alternative_names(alternative_names, &builder.x509v3_context(None))?;
+            let names =
+                extensions::alternative_names(alternative_names, &builder.x509v3_context(None))?;
             if let Some(names) = names {
                 let mut extensions = Stack::new()?;
                 extensions.push(names)?;
@@ -59,7 +60,8 @@ impl CertificateRequest {
     /// - `InvalidInput`: there is no request in the text, or it is damaged.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self> {
         X509Req::from_pem(pem.as_ref()).map(Self).map_err(|stack| {
-            Error::invalid("cannot read a certificate request from the PEM text").with_openssl(stack)
+            Error::invalid("cannot read a certificate request from the PEM text")
+                .with_openssl(stack)
         })
     }
 
@@ -68,8 +70,10 @@ impl CertificateRequest {
     /// # Errors
     /// - `Crypto`: OpenSSL could not encode the request.
     pub fn to_pem(&self) -> Result<String> {
-        let pem =
-            self.0.to_pem().map_err(|stack| Error::crypto("cannot write the certificate request as PEM", stack))?;
+        let pem = self
+            .0
+            .to_pem()
+            .map_err(|stack| Error::crypto("cannot write the certificate request as PEM", stack))?;
         key::ascii(pem)
     }
 
@@ -78,7 +82,9 @@ impl CertificateRequest {
     /// # Errors
     /// - `Crypto`: OpenSSL could not encode the request.
     pub fn to_der(&self) -> Result<Vec<u8>> {
-        self.0.to_der().map_err(|stack| Error::crypto("cannot write the certificate request as DER", stack))
+        self.0
+            .to_der()
+            .map_err(|stack| Error::crypto("cannot write the certificate request as DER", stack))
     }
 
     /// The subject asked for, in the text form of RFC 4514.
@@ -91,10 +97,9 @@ impl CertificateRequest {
     /// # Errors
     /// - `Crypto`: OpenSSL does not know this kind of key.
     pub fn public_key(&self) -> Result<PublicKey> {
-        self.0
-            .public_key()
-            .map(PublicKey::from_openssl)
-            .map_err(|stack| Error::crypto("cannot read the public key of the certificate request", stack))
+        self.0.public_key().map(PublicKey::from_openssl).map_err(|stack| {
+            Error::crypto("cannot read the public key of the certificate request", stack)
+        })
     }
 
     /// Whether the request is signed by the key it asks a certificate for.
@@ -105,7 +110,10 @@ impl CertificateRequest {
 
 impl fmt::Debug for CertificateRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("CertificateRequest").field("subject", &self.subject()).finish_non_exhaustive()
+        formatter
+            .debug_struct("CertificateRequest")
+            .field("subject", &self.subject())
+            .finish_non_exhaustive()
     }
 }
 

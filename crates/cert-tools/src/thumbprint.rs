@@ -126,7 +126,8 @@ impl FromStr for Thumbprint {
             64 => ThumbprintAlgorithm::Sha256,
             _ => return Err(not_a_thumbprint(text)),
         };
-        let bytes = digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit));
+        let bytes =
+            digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit));
         Self::new(algorithm, bytes.collect::<Vec<u8>>())
     }
 }

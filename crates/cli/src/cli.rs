@@ -183,7 +183,7 @@ Examples:
       abfss://raw@myaccount.dfs.core.windows.net/orders.parquet
 
   Use the certificate that Azure Batch has put on this node:
-    azconnect secret get my-vault my-secret --tenant-id $AZURE_TENANT_ID \\
+    azconnect secret get akv://my-vault/my-secret --tenant-id $AZURE_TENANT_ID \\
       --client-id $AZURE_CLIENT_ID --batch-certificate $THUMBPRINT
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 timed out; 128 + the signal's number when interrupted.";

@@ -1,16 +1,126 @@
-//! From the identity options, the environment and the cloud to a credential.
+//! From the identity options, the environment and the cloud to a credential, and to its description.
+//!
+//! What is chosen is decided in `credential/plan.rs`; a credential that was chosen and fails is an error, and
+//! never a reason to try another.
+
+mod certificate;
+mod description;
+mod plan;
 
 use std::sync::Arc;
 
+use azconnect_auth::{
+    ClientCertificateCredential, ClientSecretCredential, Env, ManagedIdentityCredential, env,
+};
 use azure_core::credentials::TokenCredential;
+use url::Url;
 
+pub(crate) use self::description::{Description, describe};
+use self::plan::{Plan, Proof, Source};
 use crate::{context::Context, failure::Failure};
 
-/// Builds the credential that the options name.
-///
-/// Options: `context.credential_options()`; hosts: `context.cloud()?.authority_host` and `.imds_endpoint`;
-/// transports: `context.transport()?` for Entra ID, `context.direct_transport()?` for managed identity;
-/// environment: `context.environment()`.
-pub(crate) fn build(_context: &Context) -> Result<Arc<dyn TokenCredential>, Failure> {
-    Err(Failure::new("no credential is built in"))
+/// Builds the credential that the options name. Sends nothing.
+pub(crate) fn build(context: &Context) -> Result<Arc<dyn TokenCredential>, Failure> {
+    let env = environment(context);
+    let plan = Plan::make(context.credential_options(), &env)?;
+    Ok(match Credential::build(context, &env, &plan)? {
+        Credential::Certificate(credential) => credential,
+        Credential::ManagedIdentity(credential) => credential,
+        Credential::Secret(credential) => credential,
+    })
 }
+
+/// The tenant that a token will be of, as far as the settings tell: a managed identity does not say.
+pub(crate) fn tenant_id(context: &Context) -> Result<Option<String>, Failure> {
+    let plan = Plan::make(context.credential_options(), &environment(context))?;
+    Ok(match plan.proof {
+        Proof::Certificate { app, .. } | Proof::Secret { app } => Some(app.tenant_id.to_string()),
+        Proof::ManagedIdentity { .. } => None,
+    })
+}
+
+/// A credential whose kind is still known.
+enum Credential {
+    Certificate(Arc<ClientCertificateCredential>),
+    ManagedIdentity(Arc<ManagedIdentityCredential>),
+    Secret(Arc<ClientSecretCredential>),
+}
+
+impl Credential {
+    fn build(context: &Context, env: &Env, plan: &Plan) -> Result<Self, Failure> {
+        Ok(match &plan.proof {
+            Proof::Certificate { app, location } => {
+                let pem = certificate::load(location, env)?;
+                let mut builder = ClientCertificateCredential::builder(
+                    app.tenant_id.clone(),
+                    app.client_id,
+                    pem.as_slice(),
+                )
+                .with_authority_host(authority_host(context, env)?.0)
+                .with_transport(context.transport()?);
+                if wants_chain(env) {
+                    builder = builder.with_certificate_chain();
+                }
+                Self::Certificate(builder.build()?)
+            }
+            Proof::ManagedIdentity { identity } => {
+                let mut builder = ManagedIdentityCredential::builder()
+                    .with_env(env)
+                    .with_identity(identity.clone());
+                if let Some(endpoint) = &context.cloud()?.imds_endpoint {
+                    builder = builder.with_imds_endpoint(endpoint.clone());
+                }
+                // The built-in client gives up after a second where there is no such endpoint; only one behind
+                // TLS needs the certificates of the cloud.
+                if env.get(env::IDENTITY_ENDPOINT).is_some_and(|url| url.starts_with("https:")) {
+                    builder = builder.with_transport(context.direct_transport()?);
+                }
+                Self::ManagedIdentity(builder.build()?)
+            }
+            Proof::Secret { app } => {
+                let secret = env.get_secret(env::AZURE_CLIENT_SECRET).ok_or_else(|| {
+                    Failure::usage("no client secret is set").with_hint(
+                        "set AZURE_CLIENT_SECRET; there is no option for it, since command lines are public",
+                    )
+                })?;
+                let builder =
+                    ClientSecretCredential::builder(app.tenant_id.clone(), app.client_id, secret)
+                        .with_authority_host(authority_host(context, env)?.0)
+                        .with_transport(context.transport()?);
+                Self::Secret(builder.build()?)
+            }
+        })
+    }
+}
+
+/// The variables that decide about credentials, as a value.
+fn environment(context: &Context) -> Env {
+    let environment = context.environment();
+    let names = env::ALL.iter().chain(&[plan::AZCONNECT_AUTH, plan::AZCONNECT_IDENTITY]);
+    names.filter_map(|name| Some((*name, environment.get(name)?))).collect()
+}
+
+/// The authority of the cloud, unless the cloud is the public one and the environment names another authority,
+/// as it does for other Azure tools.
+fn authority_host(context: &Context, env: &Env) -> Result<(Url, Source), Failure> {
+    let cloud = context.cloud()?;
+    match env.get(env::AZURE_AUTHORITY_HOST) {
+        Some(host) if cloud.name == PUBLIC_CLOUD => {
+            let url =
+                if host.contains("://") { host.to_owned() } else { ["https://", host].concat() };
+            let url = Url::parse(&url).map_err(|error| {
+                Failure::from_error("cannot read the URL in AZURE_AUTHORITY_HOST", &error)
+                    .with_hint("it looks like `https://login.microsoftonline.com`")
+            })?;
+            Ok((url, Source::Environment(env::AZURE_AUTHORITY_HOST)))
+        }
+        _ => Ok((cloud.authority_host.clone(), Source::Cloud(cloud.name.clone()))),
+    }
+}
+
+fn wants_chain(env: &Env) -> bool {
+    env.get(env::AZURE_CLIENT_SEND_CERTIFICATE_CHAIN)
+        .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+}
+
+const PUBLIC_CLOUD: &str = "public";

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod clients;
 mod cloud;
 mod commands;
 mod context;

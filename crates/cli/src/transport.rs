@@ -27,6 +27,8 @@ pub(crate) fn http_client(cloud: &Cloud, proxy: Proxy) -> Result<reqwest::Client
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("azconnect/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
+        // Storage speaks no other version, and parallel transfers want connections of their own.
+        .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT);
     if proxy == Proxy::Direct || !cloud.connect.is_empty() {

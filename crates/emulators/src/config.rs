@@ -81,6 +81,11 @@ pub struct AppConfig {
     /// The certificates it may sign with: PEM text, or the path of a PEM file.
     #[serde(default)]
     pub certificates: Vec<String>,
+    /// Whether the same client assertion may be shown again until it expires. Off, as each should
+    /// be of its own; MSAL for Python, and so azure-identity, needs it on as soon as one credential
+    /// asks for two scopes.
+    #[serde(default)]
+    pub allow_assertion_reuse: bool,
 }
 
 /// One role assignment.
@@ -224,6 +229,7 @@ impl Default for Config {
                 object_id: uuid!("4190d2b2-7f5e-42a6-8384-aebfc0d14255"),
                 client_secrets: vec!["app-demo-client-secret".into()],
                 certificates: Vec::new(),
+                allow_assertion_reuse: false,
             }],
             role_assignments: everybody
                 .into_iter()

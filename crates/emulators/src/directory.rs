@@ -9,7 +9,7 @@ use std::{
 };
 
 use aws_lc_rs::constant_time;
-use azconnect_cert_tools::{Certificate, DigestAlgorithm};
+use azconnect_cert_tools::{Certificate, ThumbprintAlgorithm};
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -53,6 +53,7 @@ pub(crate) enum PrincipalKind {
 pub(crate) struct AppCredentials {
     client_secrets: Vec<SecretString>,
     certificates: RwLock<Vec<RegisteredCertificate>>,
+    allow_assertion_reuse: bool,
 }
 
 /// The public half of a certificate that was registered with an app.
@@ -82,6 +83,7 @@ struct Assignment {
 #[derive(Debug)]
 pub(crate) struct SqlUser {
     /// The name of the user, which is that of the principal.
+    #[cfg_attr(not(feature = "synapse"), expect(dead_code, reason = "only Synapse asks"))]
     pub(crate) name: String,
     object_id: String,
 }
@@ -111,7 +113,9 @@ impl Directory {
                 .ok_or_else(|| {
                     Error::new(
                         ErrorKind::InvalidInput,
-                        format!("{whose} names \"{name}\", which is no managed identity and no app"),
+                        format!(
+                            "{whose} names \"{name}\", which is no managed identity and no app"
+                        ),
                     )
                 })
         };
@@ -213,6 +217,11 @@ impl AppCredentials {
         certificates.iter().find(|certificate| matches(certificate)).cloned()
     }
 
+    /// Whether one and the same assertion may be shown more than once.
+    pub(crate) fn allows_assertion_reuse(&self) -> bool {
+        self.allow_assertion_reuse
+    }
+
     /// Registers one more certificate.
     pub(crate) fn register(&self, pem: &str) -> Result<()> {
         let certificate = registered_certificate(pem)?;
@@ -249,6 +258,7 @@ fn app(config: &AppConfig) -> Result<Principal> {
         kind: PrincipalKind::App(AppCredentials {
             client_secrets: config.client_secrets.clone(),
             certificates: RwLock::new(certificates),
+            allow_assertion_reuse: config.allow_assertion_reuse,
         }),
     })
 }
@@ -259,16 +269,14 @@ fn registered_certificate(pem: &str) -> Result<RegisteredCertificate> {
             .caused_by(source)
     };
     let certificate = Certificate::from_pem(pem.as_bytes()).map_err(wrong)?;
-    let public_key_pem = certificate.public_key_pem().map_err(wrong)?;
-    let public_key = DecodingKey::from_rsa_pem(public_key_pem.as_bytes()).map_err(|source| {
+    let rsa = certificate.public_key().map_err(wrong)?.rsa_parameters().ok_or_else(|| {
         Error::new(ErrorKind::Certificate, "the certificate of an app has no RSA key")
-            .caused_by(source)
             .with_hint("Entra ID accepts RSA certificates only: make one with `azconnect cert new`")
     })?;
     Ok(RegisteredCertificate {
-        sha1: certificate.thumbprint(DigestAlgorithm::Sha1).map_err(wrong)?.to_base64url(),
-        sha256: certificate.thumbprint(DigestAlgorithm::Sha256).map_err(wrong)?.to_base64url(),
-        public_key,
+        sha1: certificate.thumbprint(ThumbprintAlgorithm::Sha1).map_err(wrong)?.to_base64url(),
+        sha256: certificate.thumbprint(ThumbprintAlgorithm::Sha256).map_err(wrong)?.to_base64url(),
+        public_key: DecodingKey::from_rsa_raw_components(&rsa.modulus, &rsa.exponent),
     })
 }
 
@@ -292,8 +300,10 @@ fn refuse_duplicates(principals: &[Principal]) -> Result<()> {
     if system_assigned > 1 {
         return Err(Error::new(
             ErrorKind::InvalidInput,
-            format!("{system_assigned} managed identities have no `resource_id`: one machine has \
-                     one system-assigned identity at most"),
+            format!(
+                "{system_assigned} managed identities have no `resource_id`: one machine has \
+                     one system-assigned identity at most"
+            ),
         ));
     }
     Ok(())
@@ -312,12 +322,12 @@ mod tests {
 
     #[test]
     fn a_role_counts_for_its_resource_and_its_principal_only() {
-        let mut config = Config::default();
-        config.role_assignments = vec![RoleAssignmentConfig {
+        let role_assignments = vec![RoleAssignmentConfig {
             principal: "uami-demo".into(),
             role: Role::StorageBlobDataContributor,
             resource: "lakedemo".into(),
         }];
+        let config = Config { role_assignments, ..Config::default() };
         let directory = Directory::new(&config).unwrap();
         let identity = &directory.by_name("uami-demo").unwrap().object_id;
         let app = &directory.by_name("app-demo").unwrap().object_id;

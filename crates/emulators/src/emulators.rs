@@ -154,13 +154,14 @@ impl Emulators {
                 Service::KeyVault,
                 key_vault::router(Arc::clone(&state)),
             ),
-            serve(
-                dfs,
+            // The lake takes its throttle itself: its two endpoints refuse in different formats.
+            serve_http(
+                dfs.0,
                 Some(Arc::clone(&https)),
-                Service::LakeDfs,
                 lake::dfs_router(Arc::clone(&lake)),
+                stop.clone(),
             ),
-            serve(blob, Some(https), Service::LakeBlob, lake::blob_router(lake)),
+            serve_http(blob.0, Some(https), lake::blob_router(lake), stop.clone()),
         ];
         #[cfg(feature = "synapse")]
         {
@@ -355,9 +356,10 @@ fn state_dir(config: &Config) -> Result<(PathBuf, Option<TempDir>)> {
         make_dir(path)?;
         return Ok((path.clone(), None));
     }
-    let temporary = tempfile::Builder::new().prefix("azconnect-emulators-").tempdir().map_err(
-        |error| Error::new(ErrorKind::Io, "cannot make a temporary folder").caused_by(error),
-    )?;
+    let temporary =
+        tempfile::Builder::new().prefix("azconnect-emulators-").tempdir().map_err(|error| {
+            Error::new(ErrorKind::Io, "cannot make a temporary folder").caused_by(error)
+        })?;
     Ok((temporary.path().to_owned(), Some(temporary)))
 }
 

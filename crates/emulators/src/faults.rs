@@ -36,6 +36,7 @@ pub enum Service {
 #[derive(Debug, Default)]
 pub struct Faults {
     throttled: [AtomicU32; 5],
+    lake_cut: Mutex<Option<u64>>,
     synapse_cut: Mutex<Option<u64>>,
 }
 
@@ -44,6 +45,12 @@ impl Faults {
     /// `Retry-After: 1`, or 503 `ServerBusy` for the lake. Zero takes the fault back.
     pub fn throttle(&self, service: Service, count: u32) {
         self.throttled[service as usize].store(count, Ordering::SeqCst);
+    }
+
+    /// Closes the connection of the next file that is read from the lake after `bytes` bytes of its
+    /// body were sent. `None` takes the fault back.
+    pub fn cut_lake_body(&self, bytes: Option<u64>) {
+        *self.lake_cut.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
     }
 
     /// Closes the connection of the next Synapse result after `bytes` bytes of it were sent.
@@ -59,8 +66,13 @@ impl Faults {
             .is_ok()
     }
 
+    /// After how many bytes the body about to be sent must be cut, if it must; used up by this.
+    pub(crate) fn take_lake_cut(&self) -> Option<u64> {
+        self.lake_cut.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// After how many bytes the result about to be sent must be cut, if it must; used up by this.
-    #[cfg_attr(not(feature = "synapse"), expect(dead_code, reason = "only Synapse asks"))]
+    #[cfg(any(feature = "synapse", test))]
     pub(crate) fn take_synapse_cut(&self) -> Option<u64> {
         self.synapse_cut.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -106,10 +118,9 @@ fn too_many_requests(service: Service) -> Response {
             }});
             (StatusCode::TOO_MANY_REQUESTS, [retry_after], axum::Json(body)).into_response()
         }
-        // Clients of storage go by the header: its two endpoints differ in the body's format.
+        // Not asked here: the lake refuses itself, in the formats of its two endpoints.
         Service::LakeBlob | Service::LakeDfs => {
-            let code = (header::HeaderName::from_static("x-ms-error-code"), "ServerBusy");
-            (StatusCode::SERVICE_UNAVAILABLE, [retry_after, code]).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, [retry_after]).into_response()
         }
     }
 }

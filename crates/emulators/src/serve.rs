@@ -51,11 +51,17 @@ pub(crate) fn serve_http(
             connections.spawn(async move {
                 match acceptor {
                     None => serve_connection(stream, router, shutdown).await,
-                    Some(acceptor) => match acceptor.accept(stream).await {
-                        Ok(stream) => serve_connection(stream, router, shutdown).await,
-                        // A client that does not trust the CA ends here.
-                        Err(error) => tracing::warn!(%error, "a TLS handshake failed"),
-                    },
+                    Some(acceptor) => {
+                        let accepted = tokio::select! {
+                            accepted = acceptor.accept(stream) => accepted,
+                            () = shutdown.cancelled() => return,
+                        };
+                        match accepted {
+                            Ok(stream) => serve_connection(stream, router, shutdown).await,
+                            // A client that does not trust the CA ends here.
+                            Err(error) => tracing::warn!(%error, "a TLS handshake failed"),
+                        }
+                    }
                 }
             });
         }

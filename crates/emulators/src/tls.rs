@@ -2,12 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use azconnect_cert_tools::{Certificate, CertificateBuilder, PrivateKey};
+use azconnect_cert_tools::{
+    AlternativeName, CertificateBuilder, CertificateUse, DistinguishedName, PrivateKey, Validity,
+};
 use rustls::{ServerConfig, SupportedProtocolVersion, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use time::{Duration, OffsetDateTime};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 
 /// A CA made at the start, and a certificate it signed.
 pub(crate) struct TlsMaterial {
@@ -18,29 +20,31 @@ pub(crate) struct TlsMaterial {
 
 impl TlsMaterial {
     /// Makes a CA and a server certificate; both end after 30 days, which outlives any run.
-    pub(crate) fn mint(now: OffsetDateTime) -> Result<Self> {
+    pub(crate) fn mint(now: OffsetDateTime) -> Result<Self, Error> {
         let failed = |source: azconnect_cert_tools::Error| {
             Error::new(ErrorKind::Certificate, "cannot make the emulators' TLS certificate")
                 .caused_by(source)
         };
         // A day back, for clients in a container whose clock is late.
-        let not_before = (now - Duration::DAY).unix_timestamp();
+        let validity = Validity::days(now - Duration::DAY, 30).map_err(failed)?;
         let ca_key = PrivateKey::generate_rsa(2048).map_err(failed)?;
-        let ca = CertificateBuilder::new("azconnect emulators CA")
-            .with_not_before(not_before)
-            .with_days(30)
-            .with_certificate_authority()
+        let ca_name = DistinguishedName::common_name("azconnect emulators CA").map_err(failed)?;
+        let ca = CertificateBuilder::new(ca_name, validity)
+            .with_use(CertificateUse::CertificateAuthority)
             .self_signed(&ca_key)
             .map_err(failed)?;
+
         let key = PrivateKey::generate_rsa(2048).map_err(failed)?;
-        let mut leaf = CertificateBuilder::new("localhost").with_not_before(not_before).with_days(30);
-        for name in DNS_NAMES {
-            leaf = leaf.with_dns_name(*name);
-        }
-        for address in ADDRESSES {
-            leaf = leaf.with_ip_address(*address);
-        }
-        let leaf: Certificate = leaf.signed_by(&ca, &ca_key, &key).map_err(failed)?;
+        let name = DistinguishedName::common_name("localhost").map_err(failed)?;
+        let names = DNS_NAMES.iter().map(|name| AlternativeName::dns(*name));
+        let addresses = ADDRESSES.iter().map(|address| Ok(AlternativeName::ip(*address)));
+        let names: Vec<_> = names.chain(addresses).collect::<Result<_, _>>().map_err(failed)?;
+        let leaf = CertificateBuilder::new(name, validity)
+            .with_use(CertificateUse::TlsServer)
+            .with_alternative_names(names)
+            .signed_by(&ca, &ca_key, &key.public_key().map_err(failed)?)
+            .map_err(failed)?;
+
         let key_pem = key.to_pkcs8_pem().map_err(failed)?;
         let key = PrivatePkcs8KeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|source| {
             Error::new(ErrorKind::Certificate, "cannot read back the emulators' TLS key")
@@ -63,14 +67,12 @@ impl TlsMaterial {
         &self,
         versions: &[&'static SupportedProtocolVersion],
         alpn: &[&[u8]],
-    ) -> Result<Arc<ServerConfig>> {
+    ) -> Result<Arc<ServerConfig>, Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .map(|builder| builder.with_no_client_auth())
-            .and_then(|builder| {
-                builder.with_single_cert(self.chain.clone(), self.key.clone_key())
-            })
+            .and_then(|builder| builder.with_single_cert(self.chain.clone(), self.key.clone_key()))
             .map_err(|source| {
                 Error::new(ErrorKind::Certificate, "cannot use the emulators' TLS certificate")
                     .caused_by(source)
@@ -80,7 +82,7 @@ impl TlsMaterial {
     }
 
     /// The server configuration of the HTTP services.
-    pub(crate) fn https(&self) -> Result<Arc<ServerConfig>> {
+    pub(crate) fn https(&self) -> Result<Arc<ServerConfig>, Error> {
         self.server_config(rustls::ALL_VERSIONS, &[b"http/1.1"])
     }
 }

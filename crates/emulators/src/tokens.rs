@@ -241,8 +241,7 @@ mod tests {
     #[test]
     fn a_token_names_its_caller() {
         let authority = authority();
-        let caller =
-            authority.verify(&issue(&authority, VAULT, Duration::HOUR), &[VAULT]).unwrap();
+        let caller = authority.verify(&issue(&authority, VAULT, Duration::HOUR), &[VAULT]).unwrap();
         assert_eq!(caller.name, "uami-demo");
         assert_eq!(caller.app_id, "0d5c9f7e-3b1a-4e62-8f40-6a7b8c9d0e11");
         assert_eq!(caller.object_id, "1e6daf8f-4c2b-4f73-9051-7b8c9dae1f22");
@@ -295,7 +294,11 @@ mod tests {
         let authority = authority();
         // The second: {"alg":"none"} and an empty claims set, the classic forgery.
         for token in ["", "a.b", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA"] {
-            assert_eq!(authority.verify(token, &[VAULT]), Err(TokenRejection::Malformed), "{token}");
+            assert_eq!(
+                authority.verify(token, &[VAULT]),
+                Err(TokenRejection::Malformed),
+                "{token}"
+            );
         }
     }
 }

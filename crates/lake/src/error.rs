@@ -142,10 +142,16 @@ impl Error {
         let error = Self::new(ErrorKind::LocalFile, operation, path.display().to_string())
             .with_source(source);
         if full {
-            error.with_hint("free space on that disk, or choose another place; nothing was replaced")
+            error
+                .with_hint("free space on that disk, or choose another place; nothing was replaced")
         } else {
             error
         }
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
     }
 
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {

@@ -177,7 +177,10 @@ fn filesystem_mistake(name: &str) -> Option<&'static str> {
     let bytes = name.as_bytes();
     if !(3..=63).contains(&bytes.len()) {
         Some("a filesystem name has 3 to 63 characters")
-    } else if !bytes.iter().enumerate().all(|(i, &b)| plain(b) || b == b'-' || (b == b'$' && i == 0))
+    } else if !bytes
+        .iter()
+        .enumerate()
+        .all(|(i, &b)| plain(b) || b == b'-' || (b == b'$' && i == 0))
     {
         Some("a filesystem name has lower-case letters, digits and hyphens only")
     } else if name.starts_with('-') || name.ends_with('-') || name.contains("--") {
@@ -220,7 +223,8 @@ mod tests {
         for good in ["abc", "lakedemo", "a2345678901234567890abcd"] {
             assert_eq!(good.parse::<AccountName>().unwrap().as_str(), good);
         }
-        for bad in ["", "ab", "Lake", "lake-demo", "lake.demo", "a2345678901234567890abcde", "läke"] {
+        for bad in ["", "ab", "Lake", "lake-demo", "lake.demo", "a2345678901234567890abcde", "läke"]
+        {
             let error = bad.parse::<AccountName>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}");
         }

@@ -16,13 +16,13 @@ use reqwest::{
 };
 use url::Url;
 
-use self::{retry::Attempts, tokens::Tokens};
+pub use self::retry::RetryOptions;
 pub(crate) use self::{
-    answer::{Headers, collect},
-    request::{Body, Repeat, Request, X_MS_CLIENT_TRANSACTION_ID},
+    answer::{Headers, collect, next_chunk},
+    request::{Body, Request, X_MS_CLIENT_TRANSACTION_ID},
     retry::Sleeper,
 };
-pub use self::retry::RetryOptions;
+use self::{retry::Attempts, tokens::Tokens};
 use crate::{
     error::{Error, ErrorKind, Result, ServiceFailure, is_retryable},
     path::{AccountName, LakePath, encode_path, query_string},
@@ -104,9 +104,6 @@ impl Wire {
         loop {
             match self.send_once(request).await {
                 Ok(response) => return Ok((response, attempts.made() + 1)),
-                Err(error) if request.repeat == Repeat::Never => {
-                    return Err(attempts.give_up(error));
-                }
                 Err(error) => attempts.pause_or_give_up(error).await?,
             }
         }
@@ -155,10 +152,8 @@ impl Wire {
         insert(&mut headers, X_MS_DATE, &now);
         insert(&mut headers, X_MS_CLIENT_REQUEST_ID, &request.client_request_id);
 
-        let mut builder = self
-            .http
-            .request(request.method.clone(), request.url.clone())
-            .headers(headers);
+        let mut builder =
+            self.http.request(request.method.clone(), request.url.clone()).headers(headers);
         if let Some(body) = request.body.for_attempt() {
             builder = builder.body(body);
         }

@@ -249,9 +249,7 @@ impl SynapseClientBuilder {
             let size = self.max_row_bytes;
             return Err(invalid(format!("a row limit of {size} bytes is not 1 to {limit}")));
         }
-        for (name, timeout) in
-            [("connect", self.connect_timeout), ("login", self.login_timeout)]
-        {
+        for (name, timeout) in [("connect", self.connect_timeout), ("login", self.login_timeout)] {
             if timeout.is_zero() {
                 return Err(invalid(format!("the {name} timeout is zero")));
             }
@@ -259,19 +257,15 @@ impl SynapseClientBuilder {
 
         let tls = native::tls_config(&self.ca_pem)?;
         let resolver = match (self.resolver, self.connect_address) {
-            (Some(resolver), None) => resolver,
+            (resolver, None) => resolver,
             (fallback, Some(address)) => {
                 let own = self.server.clone();
-                let fallback = fallback.unwrap_or_else(|| Arc::new(resolve_by_system));
-                Arc::new(move |host: &str, port: u16| {
-                    if host == own.host() && port == own.port() {
-                        Ok(vec![address])
-                    } else {
-                        fallback(host, port)
-                    }
-                })
+                Some(Arc::new(move |host: &str, port: u16| match &fallback {
+                    _ if host == own.host() && port == own.port() => Ok(vec![address]),
+                    Some(resolver) => resolver(host, port),
+                    None => resolve_by_system(host, port),
+                }) as Arc<Resolver>)
             }
-            (None, None) => Arc::new(resolve_by_system),
         };
         let settings = Settings {
             server: self.server,
@@ -302,7 +296,8 @@ impl fmt::Debug for SynapseClientBuilder {
     }
 }
 
-fn resolve_by_system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+/// Maps a host name as the system does.
+pub(crate) fn resolve_by_system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok((host, port).to_socket_addrs()?.collect())
 }
 

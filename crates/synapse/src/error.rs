@@ -130,7 +130,10 @@ impl Error {
         error
     }
 
-    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -147,6 +150,12 @@ impl Error {
 
     pub(crate) fn with_rows_received(mut self, rows: u64) -> Self {
         self.0.rows_received = Some(rows);
+        self
+    }
+
+    /// Trying again changes nothing, whatever the kind says.
+    pub(crate) fn permanent(mut self) -> Self {
+        self.0.transient = false;
         self
     }
 

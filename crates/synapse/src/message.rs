@@ -29,7 +29,9 @@ impl fmt::Display for ServerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.text.trim_end_matches(['\r', '\n', '.', ' ']);
         write!(f, "{text} (SQL error {}, level {}", self.number, self.class)?;
-        write!(f, ", state {}", self.state)?;
+        if self.state > 0 {
+            write!(f, ", state {}", self.state)?;
+        }
         if !self.procedure.is_empty() {
             write!(f, ", procedure `{}`", self.procedure)?;
         }

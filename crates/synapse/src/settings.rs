@@ -60,7 +60,8 @@ pub(crate) struct Settings {
     pub(crate) scope: String,
     pub(crate) application_name: String,
     pub(crate) backend: Backend,
-    pub(crate) resolver: Arc<Resolver>,
+    /// In place of the system's resolver.
+    pub(crate) resolver: Option<Arc<Resolver>>,
     pub(crate) routing_suffixes: Vec<String>,
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) connect_timeout: Duration,

@@ -8,11 +8,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::*;
-use crate::{
-    ErrorKind,
-    clock::testing::TestClock,
-    error::Failure,
-};
+use crate::{ErrorKind, clock::testing::TestClock, error::Failure};
 
 const SCOPE: &str = "https://vault.azure.net/.default";
 
@@ -28,7 +24,11 @@ fn failure() -> Error {
     Failure::new(ErrorKind::Unavailable, "away").into()
 }
 
-async fn get(cache: &TokenCache, clock: &TestClock, outcome: Result<FetchedToken>) -> Result<String> {
+async fn get(
+    cache: &TokenCache,
+    clock: &TestClock,
+    outcome: Result<FetchedToken>,
+) -> Result<String> {
     let token = cache.get(SCOPE, clock, |_| async { outcome }).await?;
     Ok(token.token.secret().to_owned())
 }
@@ -148,12 +148,14 @@ async fn a_caller_that_goes_away_leaves_the_request_to_the_next() {
 #[test]
 fn debug_shows_scopes_and_no_tokens() {
     let cache = TokenCache::default();
-    cache.slot(SCOPE).fetched(
-        SCOPE,
-        TestClock::default().now(),
-        Ok(token(&TestClock::default(), "canary-4711", 600)),
-    )
-    .unwrap();
+    cache
+        .slot(SCOPE)
+        .fetched(
+            SCOPE,
+            TestClock::default().now(),
+            Ok(token(&TestClock::default(), "canary-4711", 600)),
+        )
+        .unwrap();
     let text = format!("{cache:?}");
     assert!(text.contains(SCOPE) && !text.contains("canary"), "{text}");
 }

@@ -1,1 +1,77 @@
-//! Tests of `key`.
+//! Tests of keys: limits, encodings, encrypted PEM, and what `Debug` keeps back.
+
+use secrecy::SecretString;
+
+use super::*;
+
+const KEY: &str = include_str!("../../fixtures/key.pem");
+const ENCRYPTED_KEY: &str = include_str!("../../fixtures/encrypted-key.pem");
+
+#[test]
+fn generated_keys_have_the_size_asked_for() {
+    let key = PrivateKey::generate_rsa(2048).unwrap();
+    assert_eq!((key.algorithm(), key.bits()), (KeyAlgorithm::Rsa, 2048));
+    assert_eq!(key.public_key().unwrap().rsa_parameters().unwrap().exponent, [1, 0, 1]);
+}
+
+#[test]
+fn sizes_outside_the_limits_are_refused() {
+    for bits in [0, 1024, 2047, 2049, 4104, u32::MAX] {
+        let error = PrivateKey::generate_rsa(bits).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(&bits.to_string()), "{error}");
+    }
+}
+
+#[test]
+fn pkcs8_pem_is_written_as_openssl_writes_it() {
+    assert_eq!(*PrivateKey::from_pem(KEY).unwrap().to_pkcs8_pem().unwrap(), KEY);
+}
+
+#[test]
+fn pkcs1_and_pkcs8_hold_the_same_key() {
+    let pkcs1 = PrivateKey::from_pem(include_str!("../../fixtures/key-pkcs1.pem")).unwrap();
+    assert_eq!(*pkcs1.to_pkcs8_pem().unwrap(), KEY);
+}
+
+#[test]
+fn the_public_half_is_the_one_openssl_takes() {
+    let public = PrivateKey::from_pem(KEY).unwrap().public_key().unwrap();
+    let expected = include_str!("../../fixtures/public-key.pem");
+    assert_eq!(public.to_pem().unwrap(), expected);
+    assert_eq!(public, PublicKey::from_pem(expected).unwrap());
+    // openssl rsa -in key.pem -noout -modulus
+    let parameters = public.rsa_parameters().unwrap();
+    assert_eq!(parameters.modulus.len(), 256);
+    assert_eq!(parameters.modulus[..8], [0xA7, 0x24, 0x39, 0x69, 0x31, 0x60, 0x77, 0x29]);
+}
+
+#[test]
+fn encrypted_pem_needs_its_password() {
+    assert_eq!(
+        PrivateKey::from_pem(ENCRYPTED_KEY).unwrap_err().kind(),
+        ErrorKind::PasswordRequired
+    );
+    let open = |password: &str| {
+        PrivateKey::from_encrypted_pem(ENCRYPTED_KEY, &SecretString::from(password))
+    };
+    assert_eq!(*open("fixture-password").unwrap().to_pkcs8_pem().unwrap(), KEY);
+    assert_eq!(open("guess").unwrap_err().kind(), ErrorKind::WrongPassword);
+    assert_eq!(open(&"long".repeat(1000)).unwrap_err().kind(), ErrorKind::WrongPassword);
+}
+
+#[test]
+fn text_without_a_key_is_refused_without_being_quoted() {
+    let garbage = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+    for text in ["", "hello", include_str!("../../fixtures/leaf.pem"), garbage] {
+        let error = PrivateKey::from_pem(text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(!format!("{error:?}").contains("c2VjcmV0"));
+    }
+}
+
+#[test]
+fn debug_shows_kind_and_size_only() {
+    let key = PrivateKey::from_pem(KEY).unwrap();
+    assert_eq!(format!("{key:?}"), "PrivateKey(Rsa, 2048 bits, [REDACTED])");
+}

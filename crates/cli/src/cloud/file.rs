@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Cloud, SERVICES, built_in, quoted_list};
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 
 /// Reads a cloud definition file.
 pub(super) fn read(path: &str) -> Result<Cloud, Failure> {
@@ -15,7 +15,7 @@ pub(super) fn read(path: &str) -> Result<Cloud, Failure> {
             "give the path of a file, or one of {}",
             quoted_list(built_in::NAMES.into_iter())
         );
-        Failure::from_error(message, &error).with_hint(hint)
+        Failure::from_error(message, &error).with_hint(hint).with_status(Status::Usage)
     })?;
     let mut cloud = parse(&text, path)?;
     // A relative CA file lies beside the definition, wherever the program was started.
@@ -29,7 +29,7 @@ pub(super) fn read(path: &str) -> Result<Cloud, Failure> {
 pub(super) fn parse(text: &str, path: &str) -> Result<Cloud, Failure> {
     let invalid = |error: serde_json::Error| {
         let message = format!("`{path}` is not a valid cloud definition");
-        Failure::from_error(message, &error)
+        Failure::from_error(message, &error).with_status(Status::Usage)
     };
     let value: Value = serde_json::from_str(text).map_err(invalid)?;
     check_keys(&value, "", &KEYS, path)?;
@@ -53,7 +53,7 @@ fn check_keys(value: &Value, prefix: &str, known: &[&str], path: &str) -> Result
             continue;
         }
         let nearest = known.iter().min_by_key(|candidate| edit_distance(key, candidate));
-        let failure = Failure::new(format!("unknown key `{prefix}{key}` in `{path}`"));
+        let failure = Failure::usage(format!("unknown key `{prefix}{key}` in `{path}`"));
         return Err(match nearest {
             Some(nearest) => failure.with_hint(format!("did you mean `{prefix}{nearest}`?")),
             None => failure,

@@ -1,4 +1,10 @@
-//! `azconnect cert`.
+//! `azconnect cert`: keys, certificates and PFX files, without a network and without OpenSSL installed.
+
+mod new;
+mod pem;
+mod show;
+mod source;
+mod thumbprint;
 
 use clap::{Args, Subcommand};
 
@@ -6,6 +12,7 @@ use crate::{context::Context, failure::Failure};
 
 /// Arguments of `cert`.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct CertArgs {
     #[command(subcommand)]
     command: CertCommand,
@@ -13,17 +20,33 @@ pub(crate) struct CertArgs {
 
 #[derive(Debug, Subcommand)]
 enum CertCommand {
-    /// Make a key and a certificate
-    New,
-    /// Turn a PFX file into PEM
-    Pem,
-    /// Show a certificate
-    Show,
-    /// Print a thumbprint
-    Thumbprint,
+    /// Make a key, a request, a self-signed certificate and a PFX file
+    New(new::NewArgs),
+    /// Print a PFX file as PEM: key, leaf, chain
+    Pem(pem::PemArgs),
+    /// Show the certificates of a PEM, DER or PFX file
+    Show(show::ShowArgs),
+    /// Print the thumbprint of a certificate
+    Thumbprint(thumbprint::ThumbprintArgs),
 }
 
 /// Runs `cert`.
-pub(crate) async fn run(args: CertArgs, _context: &Context) -> Result<(), Failure> {
-    Err(Failure::new(format!("{:?} is not built in", args.command)))
+pub(crate) async fn run(args: CertArgs, context: &Context) -> Result<(), Failure> {
+    match args.command {
+        CertCommand::New(args) => new::run(args, context).await,
+        CertCommand::Pem(args) => pem::run(&args, context),
+        CertCommand::Show(args) => show::run(&args, context),
+        CertCommand::Thumbprint(args) => thumbprint::run(&args, context),
+    }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  Make a certificate for an app registration, valid for a year:
+    azconnect cert new --name service-principal --days 365 --out certs
+
+  Turn the certificate of an Azure Batch node into PEM, with nothing written to disk:
+    azconnect cert pem --batch $CERT_THUMBPRINT | some-program
+
+  Print the thumbprint in base64:
+    azconnect cert thumbprint certs/service-principal.crt --format base64";

@@ -69,4 +69,4 @@ Examples:
     azconnect emulate up --tables ./tables
 
   Run one command against fresh emulators, which end with it:
-    azconnect emulate run -- azconnect secret list kv-demo";
+    azconnect emulate run -- azconnect secret list --vault kv-demo";

@@ -1,8 +1,28 @@
-//! `azconnect sql`.
+//! `azconnect sql`: a statement's result as a table, as text, or as Arrow and Parquet.
+//!
+//! Only the table is collected, up to its limit; every other form is written batch by batch, so that memory
+//! does not grow with the result.
 
+mod connection;
+mod destination;
+mod statement;
+mod table;
+mod writer;
+
+use std::path::PathBuf;
+
+use azconnect_synapse::QueryOptions;
 use clap::{Args, Subcommand};
+use futures::TryStreamExt;
+use serde::Serialize;
 
-use crate::{context::Context, failure::Failure};
+use self::{connection::ConnectionArgs, destination::Destination, statement::StatementArgs, writer::Writer};
+use crate::{
+    cli::OutputFormat,
+    context::Context,
+    failure::Failure,
+    printer::{Column, count},
+};
 
 /// Arguments of `sql`.
 #[derive(Args, Debug)]
@@ -13,11 +33,104 @@ pub(crate) struct SqlArgs {
 
 #[derive(Debug, Subcommand)]
 enum SqlCommand {
-    /// Run a query
-    Query,
+    /// Run a statement and write its result
+    Query(QueryArgs),
+}
+
+/// Arguments of `sql query`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+struct QueryArgs {
+    #[command(flatten)]
+    statement: StatementArgs,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+
+    /// Write the result to this file, whole or not at all; its ending chooses the form unless `-o` does
+    #[arg(long, value_name = "FILE")]
+    output_file: Option<PathBuf>,
+
+    /// Most rows to show in a table; the statement is cancelled there; 0 shows all
+    #[arg(long, value_name = "ROWS", default_value_t = 100)]
+    limit: usize,
+
+    /// Most rows in a batch of the result
+    #[arg(long, value_name = "ROWS", default_value_t = 8_192)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    batch_rows: u32,
 }
 
 /// Runs `sql`.
-pub(crate) async fn run(args: SqlArgs, _context: &Context) -> Result<(), Failure> {
-    Err(Failure::new(format!("{:?} is not built in", args.command)))
+pub(crate) async fn run(args: SqlArgs, context: &Context) -> Result<(), Failure> {
+    match args.command {
+        SqlCommand::Query(args) => query(args, context).await,
+    }
 }
+
+async fn query(args: QueryArgs, context: &Context) -> Result<(), Failure> {
+    let format = destination::format(context.printer().format(), args.output_file.as_deref())?;
+    let printer = context.printer();
+    if matches!(format, OutputFormat::Arrow | OutputFormat::Parquet)
+        && args.output_file.is_none()
+        && printer.is_terminal()
+    {
+        return Err(Failure::usage("a terminal cannot show this form")
+            .with_hint("add `--output-file FILE`, or send stdout to a file or program"));
+    }
+    let sql = args.statement.read()?;
+    let client = args.connection.client(context)?;
+    let options = QueryOptions::default().with_batch_rows(args.batch_rows as usize);
+    let mut stream = client.query_opts(&sql, options).await?;
+
+    if stream.schema().fields().is_empty() {
+        // Reads the end, which is there already.
+        stream.try_next().await?;
+        if args.output_file.is_some() {
+            return Err(Failure::new("the statement returned no rows to write: it is done"));
+        }
+        let affected = Affected { rows_affected: stream.rows_affected() };
+        return printer.record(&affected, &AFFECTED);
+    }
+    if format == OutputFormat::Table {
+        return table::show(stream, args.limit, printer).await;
+    }
+
+    let mut destination = Destination::open(args.output_file, printer)?;
+    let mut writer = Writer::new(format, &stream.schema(), destination.writer())
+        .map_err(|error| destination.failure(error))?;
+    let bar = context.progress().rows("reading");
+    while let Some(batch) = stream.try_next().await? {
+        bar.inc(batch.num_rows() as u64);
+        writer.write(&batch).map_err(|error| destination.failure(error))?;
+    }
+    writer.finish().map_err(|error| destination.failure(error))?;
+    bar.finish_and_clear();
+    destination.publish()
+}
+
+/// What a statement without rows prints.
+#[derive(Serialize)]
+struct Affected {
+    rows_affected: Option<u64>,
+}
+
+const AFFECTED: [Column<Affected>; 1] = [Column::number("rows affected", |affected| {
+    affected.rows_affected.map_or_else(|| "not counted".to_owned(), count)
+})];
+
+const EXAMPLES: &str = "\
+Examples:
+  Look at a table:
+    azconnect sql query --server my-workspace --database sales \"SELECT * FROM dbo.orders\"
+
+  A result as a Parquet file, by the identity of this machine:
+    azconnect sql query --server my-workspace --database sales --file orders.sql \\
+      --output-file orders.parquet
+
+  Into another program, with server and database from AZCONNECT_SQL_SERVER and AZCONNECT_SQL_DATABASE
+  (MSSQL_HOST and MSSQL_DB are understood too):
+    azconnect sql query -o json \"SELECT name, total FROM dbo.sums\" | jq '.[].total'
+
+  With a SQL login, whose password is in AZCONNECT_SQL_PASSWORD:
+    azconnect sql query --user reader --server my-workspace --database sales \"SELECT 1 AS one\"";

@@ -5,7 +5,7 @@
 //! RFC 7523 section 3.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Mutex, PoisonError},
 };
 
@@ -35,15 +35,30 @@ pub(crate) enum AssertionRejection {
 
 /// The `jti`s seen, each until its assertion expires.
 #[derive(Debug, Default)]
-pub(crate) struct UsedAssertions(Mutex<HashMap<(String, String), i64>>);
+pub(crate) struct UsedAssertions(Mutex<HashMap<Identifier, Use>>);
+
+/// A `jti` is one client's own.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Identifier {
+    client_id: String,
+    jti: String,
+}
+
+/// The assertion that a `jti` was used in.
+#[derive(Debug)]
+struct Use {
+    expires: i64,
+    signature: String,
+}
 
 #[derive(Deserialize)]
 struct Claims {
     aud: Option<String>,
-    exp: Option<i64>,
+    // MSAL for Python sends times with fractions, which RFC 7519 section 2 allows.
+    exp: Option<f64>,
     iss: Option<String>,
     jti: Option<String>,
-    nbf: Option<i64>,
+    nbf: Option<f64>,
     sub: Option<String>,
 }
 
@@ -82,13 +97,25 @@ pub(crate) fn verify(
             return Err(OtherClient);
         }
     }
-    let expires = claims.exp.ok_or(Malformed("it has no `exp`"))?;
-    let not_before = claims.nbf.unwrap_or(i64::MIN);
+    let expires = whole_seconds(claims.exp.ok_or(Malformed("it has no `exp`"))?);
+    let not_before = claims.nbf.map_or(i64::MIN, whole_seconds);
     if now < not_before || expires <= now {
         return Err(OutsideLifetime { not_before, expires });
     }
     let jti = claims.jti.filter(|jti| !jti.is_empty()).ok_or(Malformed("it has no `jti`"))?;
-    if used.first_use(client_id, jti, expires, now) { Ok(()) } else { Err(Replayed) }
+    let identifier = Identifier { client_id: client_id.to_owned(), jti };
+    let signature = assertion.rsplit('.').next().unwrap_or_default().to_owned();
+    match used.record(identifier, Use { expires, signature }, now) {
+        Seen::Never => Ok(()),
+        Seen::Same if credentials.allows_assertion_reuse() => Ok(()),
+        Seen::Same | Seen::Other => Err(Replayed),
+    }
+}
+
+/// Cuts the fraction off. What lies outside of `i64` becomes its nearest end.
+#[expect(clippy::cast_possible_truncation, reason = "that is what the function is for")]
+fn whole_seconds(time: f64) -> i64 {
+    time.floor() as i64
 }
 
 /// The registered certificate that the header points at, and how it was pointed at.
@@ -131,11 +158,28 @@ fn only_signature(algorithm: Algorithm) -> Validation {
     rules
 }
 
+/// In what a `jti` was seen before.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Never,
+    /// In another assertion: an identifier that identifies two things.
+    Other,
+    /// In this very assertion.
+    Same,
+}
+
 impl UsedAssertions {
-    fn first_use(&self, client_id: &str, jti: String, expires: i64, now: i64) -> bool {
+    fn record(&self, identifier: Identifier, this: Use, now: i64) -> Seen {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        used.retain(|_, expires| *expires > now);
-        used.insert((client_id.to_owned(), jti), expires).is_none()
+        used.retain(|_, earlier| earlier.expires > now);
+        match used.entry(identifier) {
+            Entry::Vacant(entry) => {
+                entry.insert(this);
+                Seen::Never
+            }
+            Entry::Occupied(entry) if entry.get().signature == this.signature => Seen::Same,
+            Entry::Occupied(_) => Seen::Other,
+        }
     }
 }
 
@@ -146,10 +190,15 @@ mod tests {
     #[test]
     fn a_jti_counts_per_client_and_until_it_expires() {
         let used = UsedAssertions::default();
-        assert!(used.first_use("a", "1".into(), 100, 0));
-        assert!(!used.first_use("a", "1".into(), 100, 50));
-        assert!(used.first_use("b", "1".into(), 100, 50));
-        assert!(used.first_use("a", "1".into(), 200, 100));
+        let record = |client: &str, expires, signature: &str, now| {
+            let identifier = Identifier { client_id: client.into(), jti: "1".into() };
+            used.record(identifier, Use { expires, signature: signature.into() }, now)
+        };
+        assert_eq!(record("a", 100, "first", 0), Seen::Never);
+        assert_eq!(record("a", 100, "first", 50), Seen::Same);
+        assert_eq!(record("a", 150, "second", 50), Seen::Other);
+        assert_eq!(record("b", 100, "first", 50), Seen::Never);
+        assert_eq!(record("a", 200, "third", 100), Seen::Never);
     }
 
     #[test]

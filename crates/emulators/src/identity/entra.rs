@@ -122,11 +122,9 @@ impl Entra {
         }
         let client_id = form.require("client_id")?;
         let scope = form.require("scope")?;
-        let (principal, credentials) =
-            directory.app(client_id).ok_or_else(|| Refusal::AppNotFound {
-                client_id: client_id.to_owned(),
-                tenant: tenant.to_owned(),
-            })?;
+        let (principal, credentials) = directory.app(client_id).ok_or_else(|| {
+            Refusal::AppNotFound { client_id: client_id.to_owned(), tenant: tenant.to_owned() }
+        })?;
         self.authenticate(form, client_id, credentials, now)?;
         let asked = scope
             .strip_suffix("/.default")

@@ -26,9 +26,9 @@ pub(crate) async fn token(
     if headers.contains_key("x-forwarded-for") {
         return invalid_request("A request with an X-Forwarded-For header is refused");
     }
-    let metadata = headers.get("metadata").is_some_and(|value| {
-        value.to_str().is_ok_and(|value| value.eq_ignore_ascii_case("true"))
-    });
+    let metadata = headers
+        .get("metadata")
+        .is_some_and(|value| value.to_str().is_ok_and(|value| value.eq_ignore_ascii_case("true")));
     if !metadata {
         return invalid_request("Required metadata header not specified");
     }

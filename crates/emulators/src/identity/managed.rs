@@ -142,7 +142,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(identities: &[Principal], named: Named<'_>, expected: std::result::Result<&str, NoIdentity>) {
+    fn check(
+        identities: &[Principal],
+        named: Named<'_>,
+        expected: std::result::Result<&str, NoIdentity>,
+    ) {
         let chosen = choose(identities.iter(), &named).map(|identity| identity.name.as_str());
         assert_eq!(chosen, expected);
     }

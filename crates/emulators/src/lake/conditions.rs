@@ -134,7 +134,12 @@ mod tests {
         let none = Conditions::default;
         let cases = [
             (none(), None, None, None),
-            (Conditions { if_match: tag(&same), ..none() }, None, Some(Code::ConditionNotMet), None),
+            (
+                Conditions { if_match: tag(&same), ..none() },
+                None,
+                Some(Code::ConditionNotMet),
+                None,
+            ),
             (
                 Conditions { if_match: tag(other), ..none() },
                 Some(Code::ConditionNotMet),

@@ -330,16 +330,12 @@ impl Code {
                 "InvalidSourceOrDestinationResourceType",
                 "The source and destination resource type must be identical.",
             ),
-            Code::InvalidSourceUri => (
-                StatusCode::BAD_REQUEST,
-                "InvalidSourceUri",
-                "The source URI is invalid.",
-            ),
-            Code::InvalidUri => (
-                StatusCode::BAD_REQUEST,
-                "InvalidUri",
-                "The request URI is invalid.",
-            ),
+            Code::InvalidSourceUri => {
+                (StatusCode::BAD_REQUEST, "InvalidSourceUri", "The source URI is invalid.")
+            }
+            Code::InvalidUri => {
+                (StatusCode::BAD_REQUEST, "InvalidUri", "The request URI is invalid.")
+            }
             Code::InvalidXmlDocument => (
                 StatusCode::BAD_REQUEST,
                 "InvalidXmlDocument",
@@ -403,22 +399,18 @@ impl Code {
                 "One of the query parameters specified in the request URI is outside the \
                  permissible range.",
             ),
-            Code::PathAlreadyExists => (
-                StatusCode::CONFLICT,
-                "PathAlreadyExists",
-                "The specified path already exists.",
-            ),
+            Code::PathAlreadyExists => {
+                (StatusCode::CONFLICT, "PathAlreadyExists", "The specified path already exists.")
+            }
             Code::PathConflict => (
                 StatusCode::CONFLICT,
                 "PathConflict",
                 "The specified path, or an element of the path, exists and its resource type is \
                  invalid for this operation.",
             ),
-            Code::PathNotFound => (
-                StatusCode::NOT_FOUND,
-                "PathNotFound",
-                "The specified path does not exist.",
-            ),
+            Code::PathNotFound => {
+                (StatusCode::NOT_FOUND, "PathNotFound", "The specified path does not exist.")
+            }
             Code::RenameDestinationParentPathNotFound => (
                 StatusCode::NOT_FOUND,
                 "RenameDestinationParentPathNotFound",

@@ -74,6 +74,20 @@ impl PathName {
             || self.0.strip_prefix(&directory.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
+    /// The path of a direct child; `None` if `name` cannot be one.
+    pub(crate) fn child(&self, name: &str) -> Option<PathName> {
+        if name.contains('/') {
+            return None;
+        }
+        let path = if self.is_root() { name.to_owned() } else { [&self.0, "/", name].concat() };
+        Self::parse(&path).ok().filter(|path| !path.is_root())
+    }
+
+    /// Where this path lies once its directory `from` (or itself) has become `to`.
+    pub(crate) fn moved(&self, from: &PathName, to: &PathName) -> PathName {
+        Self([to.as_str(), self.0.strip_prefix(&from.0).unwrap_or_default()].concat())
+    }
+
     /// What sorts paths so that all that lies below a directory follows it directly:
     /// the separator becomes the smallest character, which no name contains.
     pub(crate) fn sort_key(&self) -> String {
@@ -139,7 +153,15 @@ mod tests {
     #[test]
     fn paths_that_could_leave_the_folder_or_hide_in_it_are_refused() {
         for encoded in [
-            "..", "a/../b", "a/%2E%2E/b", "./a", "a//b", "a%5Cb", "a%00b", "a%0Ab", "%FF",
+            "..",
+            "a/../b",
+            "a/%2E%2E/b",
+            "./a",
+            "a//b",
+            "a%5Cb",
+            "a%00b",
+            "a%0Ab",
+            "%FF",
             &"x".repeat(256),
         ] {
             assert!(PathName::parse_encoded(encoded).is_err(), "{encoded}");

@@ -93,14 +93,13 @@ impl Envelope {
     pub(crate) fn seal(&self, reply: Reply) -> Response {
         let mut reply = reply
             .with("date", &http_date(OffsetDateTime::now_utc()))
-            .with("server", "azconnect-lake-emulator/1.0")
+            .with("server", "azconnect-lake-emulator")
             .with("x-ms-request-id", &self.request_id);
         if let Some(version) = &self.version {
             reply = reply.with_value(HeaderName::from_static("x-ms-version"), version.clone());
         }
         if let Some(id) = &self.client_request_id {
-            reply =
-                reply.with_value(HeaderName::from_static("x-ms-client-request-id"), id.clone());
+            reply = reply.with_value(HeaderName::from_static("x-ms-client-request-id"), id.clone());
         }
         reply.into_response()
     }

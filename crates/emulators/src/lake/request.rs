@@ -70,6 +70,9 @@ impl LakeRequest {
             Some((filesystem, path)) => (filesystem, Some(PathName::parse_encoded(path)?)),
         };
         let filesystem = Some(decode(filesystem)?).filter(|name| !name.is_empty());
+        if filesystem.is_none() && path.is_some() {
+            return Err(Failure::new(Code::InvalidUri));
+        }
         if filesystem.as_deref().is_some_and(|name| !is_filesystem_name(name)) {
             return Err(Failure::new(Code::InvalidResourceName));
         }
@@ -175,11 +178,7 @@ enum Host<'a> {
 
 impl<'a> Host<'a> {
     fn parse(host: &'a str) -> Self {
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        };
-        let mut labels = name.splitn(3, '.');
+        let mut labels = without_port(host).splitn(3, '.');
         match (labels.next(), labels.next(), labels.next()) {
             (Some(account), Some("dfs"), Some(_)) => Self::Named { account, api: Api::Dfs },
             (Some(account), Some("blob"), Some(_)) => Self::Named { account, api: Api::Blob },
@@ -188,11 +187,19 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Whether an authority names this machine rather than an account.
-pub(crate) fn is_loopback_host(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.parse::<IpAddr>().is_ok()
+/// Whether an authority names a machine by address rather than an account.
+fn is_address(host: &str) -> bool {
+    let name = without_port(host);
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name == "localhost" || address.parse::<IpAddr>().is_ok()
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        // The colons inside an IPv6 address are none of a port.
+        Some((name, _)) if !name.starts_with('[') || name.ends_with(']') => name,
+        _ => host,
+    }
 }
 
 fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
@@ -200,7 +207,7 @@ fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
         Some(authority) => authority.as_str(),
         None => headers.get(header::HOST)?.to_str().ok()?,
     };
-    let is_known = matches!(Host::parse(host), Host::Named { .. }) || is_loopback_host(host);
+    let is_known = matches!(Host::parse(host), Host::Named { .. }) || is_address(host);
     is_known.then_some(host)
 }
 
@@ -277,7 +284,8 @@ mod tests {
 
     #[test]
     fn a_real_host_names_account_and_endpoint() {
-        let request = parse("lakedemo.dfs.core.windows.net", "/raw/a%20b/c?recursive=TRUE").unwrap();
+        let request =
+            parse("lakedemo.dfs.core.windows.net", "/raw/a%20b/c?recursive=TRUE").unwrap();
         assert_eq!((request.api, request.path_style), (Api::Dfs, false));
         assert_eq!(request.account, "lakedemo");
         assert_eq!(request.filesystem.as_deref(), Some("raw"));
@@ -327,6 +335,7 @@ mod tests {
             ("127.0.0.1", "/lakedemo/%2E%2E/x"),
             ("127.0.0.1", "/lakedemo/raw/%2E%2E/%2E%2E/x"),
             ("127.0.0.1", "/lakedemo/RAW/x"),
+            ("127.0.0.1", "/lakedemo//x"),
         ] {
             assert!(parse(host, uri).is_err(), "{host} {uri}");
         }

@@ -8,9 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use time::{
-    OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description,
-};
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 /// A moment, in ticks of 100 ns since 1 January of the year 1, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +41,8 @@ impl Stamp {
     /// The same moment for the file system.
     pub(crate) fn to_system_time(self) -> SystemTime {
         let ticks = self.0.saturating_sub(TICKS_AT_UNIX_EPOCH);
-        UNIX_EPOCH + Duration::new(ticks / TICKS_PER_SECOND, (ticks % TICKS_PER_SECOND) as u32 * 100)
+        UNIX_EPOCH
+            + Duration::new(ticks / TICKS_PER_SECOND, (ticks % TICKS_PER_SECOND) as u32 * 100)
     }
 
     /// The entity tag without its quotes, as listings spell it.

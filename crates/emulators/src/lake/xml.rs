@@ -11,15 +11,18 @@ impl XmlWriter {
         Self(String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>"))
     }
 
-    /// Opens an element whose one attribute is `name="value"`.
-    pub(crate) fn open_with(&mut self, element: &str, name: &str, value: &str) {
+    /// Opens an element with attributes.
+    pub(crate) fn open_with(&mut self, element: &str, attributes: &[(&str, &str)]) {
         self.0.push('<');
         self.0.push_str(element);
-        self.0.push(' ');
-        self.0.push_str(name);
-        self.0.push_str("=\"");
-        self.0.push_str(&escape(value));
-        self.0.push_str("\">");
+        for (name, value) in attributes {
+            self.0.push(' ');
+            self.0.push_str(name);
+            self.0.push_str("=\"");
+            self.0.push_str(&escape(*value));
+            self.0.push('"');
+        }
+        self.0.push('>');
     }
 
     pub(crate) fn open(&mut self, element: &str) {

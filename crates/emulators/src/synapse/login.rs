@@ -20,8 +20,6 @@ pub(super) struct Login {
     pub(super) credential: Credential,
     /// Whether the client says that it can take UTF-8 text, if it says anything about it.
     pub(super) utf8: Option<bool>,
-    /// `false` if the client is one that only reads what its request returns.
-    pub(super) wants_odbc_defaults: bool,
 }
 
 /// What the client proves itself with.
@@ -85,7 +83,6 @@ impl Login {
             application,
             credential,
             utf8: features.utf8,
-            wants_odbc_defaults: flags2 & ODBC != 0,
         })
     }
 }
@@ -105,9 +102,8 @@ impl FedAuthToken {
         let nonce = match data.rest() {
             [] => None,
             rest => Some(
-                *rest
-                    .as_array::<NONCE_BYTES>()
-                    .ok_or(ProtocolError("the nonce beside a token has not 32 bytes"))?,
+                rest.try_into()
+                    .map_err(|_| ProtocolError("the nonce beside a token has not 32 bytes"))?,
             ),
         };
         Ok(Self { token, nonce })
@@ -207,7 +203,6 @@ mod library {
     pub(super) const ADAL: u8 = 0x02;
 }
 
-const ODBC: u8 = 0x02;
 const INTEGRATED_SECURITY: u8 = 0x80;
 const HAS_EXTENSION: u8 = 0x10;
 

@@ -153,11 +153,6 @@ impl<W: AsyncWrite + Unpin> MessageWriter<W> {
         self.cut_after = bytes;
     }
 
-    /// How many bytes are still missing to the cut that was asked for.
-    pub(super) fn cut_left(&self) -> Option<u64> {
-        self.cut_after
-    }
-
     /// Where the tokens of the message are appended.
     pub(super) fn payload(&mut self) -> &mut Vec<u8> {
         &mut self.payload
@@ -208,8 +203,9 @@ impl<W: AsyncWrite + Unpin> MessageWriter<W> {
         Ok(())
     }
 
-    pub(super) fn into_inner(self) -> W {
-        self.stream
+    /// Ends the stream in the way that tells the client it was meant.
+    pub(super) async fn shut_down(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await
     }
 }
 
@@ -265,7 +261,7 @@ mod tests {
             writer.payload().resize(bytes, 7);
             writer.send_full_packets().await.unwrap();
             writer.finish().await.unwrap();
-            assert_eq!(packets(&writer.into_inner()), expected, "{bytes} bytes");
+            assert_eq!(packets(&writer.stream), expected, "{bytes} bytes");
         }
     }
 
@@ -314,6 +310,6 @@ mod tests {
         writer.cut_after(Some(5000));
         writer.payload().resize(20_000, 7);
         writer.send_full_packets().await.unwrap_err();
-        assert_eq!(writer.into_inner().len(), 5000);
+        assert_eq!(writer.stream.len(), 5000);
     }
 }

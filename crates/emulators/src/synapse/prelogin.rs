@@ -22,8 +22,6 @@ pub(super) enum Encryption {
     On,
     NotSupported,
     Required,
-    /// TLS came first (TDS 8).
-    Strict,
 }
 
 impl PreLogin {
@@ -64,7 +62,7 @@ impl PreLogin {
     pub(super) fn answer(&self, strict: bool) -> Vec<u8> {
         let encryption = match (strict, self.encryption) {
             (true, _) => STRICT,
-            (false, Encryption::On | Encryption::Strict) => 1,
+            (false, Encryption::On) => 1,
             (false, _) => 3,
         };
         let [major, minor, build_high, build_low] = SERVER_VERSION;

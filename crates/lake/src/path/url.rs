@@ -106,9 +106,8 @@ fn parse(text: &str) -> Result<LakeUrl, Mistake> {
 
 fn hadoop(rest: &str, service: &str) -> Result<LakeUrl, Mistake> {
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (filesystem, host) = authority
-        .split_once('@')
-        .ok_or("there is no `filesystem@` before the host name")?;
+    let (filesystem, host) =
+        authority.split_once('@').ok_or("there is no `filesystem@` before the host name")?;
     let (account, found, endpoint_suffix) = host_parts(host)?;
     if found != service {
         return Err(Mistake::Named(format!("the host must be `ACCOUNT.{service}.…` here")));

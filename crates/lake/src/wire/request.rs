@@ -14,6 +14,10 @@ use uuid::Uuid;
 use crate::error::{Error, ErrorKind};
 
 /// A request and what it is for.
+///
+/// Every request of this crate asks for an end state, so that sending it again when its answer was
+/// lost does no harm. Where the second answer may then be a refusal (`IfAbsent`, a rename), the
+/// caller finds out whether the first one did it.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) operation: &'static str,
@@ -22,18 +26,8 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
-    pub(crate) repeat: Repeat,
     /// The same for every attempt, so that the service's log shows them as one.
     pub(crate) client_request_id: String,
-}
-
-/// Whether a request may be sent again when its answer was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    /// It asks for the same end state however often it arrives.
-    Safe,
-    /// Arriving twice would do something else.
-    Never,
 }
 
 /// The bytes of a request. Copies share them.
@@ -59,7 +53,6 @@ impl Request {
             url,
             headers: HeaderMap::new(),
             body: Body::None,
-            repeat: Repeat::Safe,
             client_request_id: Uuid::new_v4().to_string(),
         }
     }
@@ -76,9 +69,9 @@ impl Request {
                 self.headers.insert(name, value);
                 Ok(self)
             }
-            Err(_) => Err(self
-                .error(ErrorKind::InvalidInput)
-                .with_detail(format!("the value for the header `{name}` has a forbidden character"))),
+            Err(_) => Err(self.error(ErrorKind::InvalidInput).with_detail(format!(
+                "the value for the header `{name}` has a forbidden character"
+            ))),
         }
     }
 
@@ -92,11 +85,6 @@ impl Request {
             self.headers.insert(CONTENT_LENGTH, HeaderValue::from(*length));
         }
         self.body = body;
-        self
-    }
-
-    pub(crate) fn repeat(mut self, repeat: Repeat) -> Self {
-        self.repeat = repeat;
         self
     }
 

@@ -15,8 +15,7 @@ use crate::error::{Error, Result};
 /// How a request that failed for a passing reason is repeated.
 ///
 /// Passing reasons are the statuses 408, 429, 500, 502, 503 and 504, a refused or broken
-/// connection, and a name that is still being deleted. Requests that are not safe to repeat are
-/// never sent twice.
+/// connection, and a name that is still being deleted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RetryOptions {
@@ -107,14 +106,6 @@ impl<'a> Attempts<'a> {
         self.spent += pause;
         self.began = Instant::now();
         Ok(())
-    }
-
-    /// As [`Self::pause_or_give_up`] for what must not be repeated.
-    pub(crate) fn give_up(&mut self, error: Error) -> Error {
-        self.count();
-        let transient = error.is_transient();
-        let error = error.with_attempts(self.made, self.spent);
-        if transient { error } else { error.given_up() }
     }
 
     fn count(&mut self) {

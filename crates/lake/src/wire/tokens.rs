@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use azure_core::credentials::{AccessToken, TokenCredential};
 use reqwest::header::HeaderValue;
 use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
 
 /// The tokens of one credential for one scope.
 ///
@@ -61,10 +62,8 @@ impl Tokens {
 
 impl Held {
     fn new(token: &AccessToken) -> azure_core::Result<Self> {
-        let mut value = zeroizing_prefix(token.token.secret());
+        let value = Zeroizing::new(["Bearer ", token.token.secret()].concat());
         let bearer = HeaderValue::from_str(&value);
-        // The header keeps its own copy; ours should not linger.
-        value.clear();
         let mut bearer = bearer.map_err(|_| {
             azure_core::Error::with_message(
                 azure_core::error::ErrorKind::Credential,
@@ -74,10 +73,6 @@ impl Held {
         bearer.set_sensitive(true);
         Ok(Self { bearer, expires_on: token.expires_on })
     }
-}
-
-fn zeroizing_prefix(token: &str) -> String {
-    ["Bearer ", token].concat()
 }
 
 /// Credentials renew their own tokens about then, too.

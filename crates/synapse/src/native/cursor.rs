@@ -32,6 +32,7 @@ impl<'a> Cursor<'a> {
         self.position
     }
 
+    #[cfg(test)]
     pub(crate) fn is_at_end(&self) -> bool {
         self.position == self.data.len()
     }
@@ -95,6 +96,8 @@ impl<'a> Cursor<'a> {
         let bytes = self.bytes(characters * 2)?;
         let (pairs, _) = bytes.as_chunks::<2>();
         let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
-        Ok(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+        Ok(char::decode_utf16(units)
+            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect())
     }
 }

@@ -23,19 +23,22 @@ pub(super) struct PacketHeader {
     kind: PacketType,
     last: bool,
     payload_length: usize,
+    number: u8,
 }
 
 impl PacketHeader {
-    /// `payload_length`: at most 65,527.
-    pub(super) fn new(kind: PacketType, last: bool, payload_length: usize) -> Self {
-        Self { kind, last, payload_length }
+    /// `index`: the packet's place in its message, from 0; `payload_length`: at most 65,527.
+    pub(super) fn new(kind: PacketType, index: usize, last: bool, payload_length: usize) -> Self {
+        // The server counts modulo 256 and ignores the number.
+        let [low, ..] = index.wrapping_add(1).to_le_bytes();
+        Self { kind, last, payload_length, number: low }
     }
 
     pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
         let length = u16::try_from(self.payload_length + HEADER_BYTES).unwrap_or(u16::MAX);
         let [high, low] = length.to_be_bytes();
         let status = if self.last { END_OF_MESSAGE } else { 0 };
-        [self.kind as u8, status, high, low, 0, 0, 1, 0]
+        [self.kind as u8, status, high, low, 0, 0, self.number, 0]
     }
 
     /// How much follows a header received; `None` if it says less than its own size.
@@ -53,7 +56,7 @@ pub(super) fn split(kind: PacketType, message: &[u8], packet_bytes: usize) -> Ve
     for index in 0..pieces {
         let start = index * piece_bytes;
         let end = message.len().min(start + piece_bytes);
-        let header = PacketHeader::new(kind, index + 1 == pieces, end - start);
+        let header = PacketHeader::new(kind, index, index + 1 == pieces, end - start);
         packets.extend_from_slice(&header.encode());
         packets.extend_from_slice(&message[start..end]);
     }
@@ -77,7 +80,11 @@ impl Unpacker {
     }
 
     /// Appends the payload in `bytes` to `payload`.
-    pub(super) fn take(&mut self, mut bytes: &[u8], payload: &mut Vec<u8>) -> Result<(), &'static str> {
+    pub(super) fn take(
+        &mut self,
+        mut bytes: &[u8],
+        payload: &mut Vec<u8>,
+    ) -> Result<(), &'static str> {
         while !bytes.is_empty() {
             if self.ended {
                 return Err("the server went on after the end of its reply");
@@ -166,13 +173,7 @@ mod tests {
         let packets = split(PacketType::SqlBatch, b"abcdefg", 12);
         assert_eq!(
             packets,
-            [
-                &[1, 0, 0, 12, 0, 0, 1, 0][..],
-                b"abcd",
-                &[1, 1, 0, 11, 0, 0, 1, 0],
-                b"efg",
-            ]
-            .concat()
+            [&[1, 0, 0, 12, 0, 0, 1, 0][..], b"abcd", &[1, 1, 0, 11, 0, 0, 2, 0], b"efg",].concat()
         );
         assert_eq!(split(PacketType::SqlBatch, b"", 12), [1, 1, 0, 8, 0, 0, 1, 0]);
     }

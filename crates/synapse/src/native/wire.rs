@@ -16,7 +16,7 @@ use rustls::{
     unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus},
 };
 
-use super::packet::{HEADER_BYTES, PacketHeader, PacketType};
+use super::packet::{self, HEADER_BYTES, PacketHeader, PacketType};
 
 /// Bytes taken from the socket at once. Holds at least one TLS record (16 KiB) and, during the
 /// handshake, one packet (64 KiB); small enough to stay in a core's cache.
@@ -67,8 +67,8 @@ impl Wire {
         if self.start != self.end {
             return Err(invalid("the server sent bytes before the TLS handshake"));
         }
-        let mut tls = UnbufferedClientConnection::new(Arc::clone(config), name)
-            .map_err(io::Error::other)?;
+        let mut tls =
+            UnbufferedClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
         let mut unsent = Vec::new();
         loop {
             let UnbufferedStatus { discard, state } =
@@ -216,14 +216,8 @@ impl Wire {
 
     fn send_handshake(&mut self, records: &[u8]) -> io::Result<()> {
         self.arm_timeouts()?;
-        self.outgoing.clear();
-        let mut pieces = records.chunks(HANDSHAKE_PACKET_BYTES - HEADER_BYTES).peekable();
-        while let Some(piece) = pieces.next() {
-            let header = PacketHeader::new(PacketType::Prelogin, pieces.peek().is_none(), piece.len());
-            self.outgoing.extend_from_slice(&header.encode());
-            self.outgoing.extend_from_slice(piece);
-        }
-        self.socket.write_all(&self.outgoing)
+        let packets = packet::split(PacketType::Prelogin, records, HANDSHAKE_PACKET_BYTES);
+        self.socket.write_all(&packets)
     }
 
     /// Reads exactly one packet, so that no byte after the handshake is taken for part of it.

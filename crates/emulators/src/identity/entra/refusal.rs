@@ -120,6 +120,7 @@ impl Refusal {
         let (status, error) = self.status_and_error();
         let code = self.code();
         let sentence = self.sentence(now);
+        let error_uri = [authority_host, "/error?code=", &code.to_string()].concat();
         let body = json!({
             "error": error,
             "error_description": format!(
@@ -130,7 +131,7 @@ impl Refusal {
             "timestamp": timestamp,
             "trace_id": trace_id,
             "correlation_id": correlation_id,
-            "error_uri": [authority_host, "/error?code=", &code.to_string()].concat(),
+            "error_uri": error_uri,
         });
         let headers = [
             (HeaderName::from_static("x-ms-request-id"), trace_id.to_string()),
@@ -151,7 +152,8 @@ fn assertion_sentence(rejection: &AssertionRejection, now: OffsetDateTime) -> St
         }
         AssertionRejection::OutsideLifetime { not_before, expires } => {
             let time = |seconds: i64| {
-                OffsetDateTime::from_unix_timestamp(seconds).map_or_else(|_| "any".into(), timestamp)
+                OffsetDateTime::from_unix_timestamp(seconds)
+                    .map_or_else(|_| "any".into(), timestamp)
             };
             format!(
                 "Client assertion is not within its valid time range. Current time: {}, \
@@ -162,7 +164,8 @@ fn assertion_sentence(rejection: &AssertionRejection, now: OffsetDateTime) -> St
             )
         }
         AssertionRejection::Replayed => {
-            "Assertion is invalid: its `jti` was used before, each assertion must have its own."
+            "Assertion is invalid: its `jti` was used before, each assertion must have its own. \
+             (Emulators only: `allow_assertion_reuse` of the app permits it.)"
                 .to_owned()
         }
         AssertionRejection::UnknownKey { thumbprint } => format!(

@@ -1,0 +1,15 @@
+//! The public API against a tiny HTTP responder of this crate's own, so that the package is tested alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test should say where"
+)]
+
+mod certificate;
+mod managed_identity;
+mod renewal;
+mod responder;
+mod secret;
+mod secrets_stay_secret;
+mod support;

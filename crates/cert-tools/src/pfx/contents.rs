@@ -1,0 +1,201 @@
+//! What a PKCS#12 file holds, and how it is written as PKCS#12 or PEM.
+
+use openssl::{
+    error::ErrorStack,
+    hash::MessageDigest,
+    nid::Nid,
+    pkcs12::Pkcs12,
+    pkey::{PKey, Private},
+    stack::Stack,
+    x509::X509,
+};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::{
+    certificate::Certificate,
+    error::{Error, ErrorKind, Result},
+    key::PrivateKey,
+};
+
+/// A private key, its certificate (the leaf), and the certificates of the authorities above it (the chain).
+#[derive(Clone, Debug)]
+pub struct PfxContents {
+    key: PrivateKey,
+    leaf: Certificate,
+    chain: Vec<Certificate>,
+}
+
+/// How [`PfxContents::encode_opts`] writes a file.
+#[derive(Clone, Debug)]
+pub struct EncodeOptions {
+    friendly_name: Option<String>,
+    rounds: u32,
+}
+
+impl PfxContents {
+    /// Puts a key and its certificate together.
+    ///
+    /// `chain`: the issuer of `leaf`, then the issuer's own, and so on; may be empty, and the root may be left out.
+    ///
+    /// # Errors
+    /// - `KeyMismatch`: `leaf` is the certificate of another key.
+    pub fn new(key: PrivateKey, leaf: Certificate, chain: Vec<Certificate>) -> Result<Self> {
+        if !leaf.matches_key(&key) {
+            return Err(Error::new(
+                ErrorKind::KeyMismatch,
+                format!("the private key does not belong to the certificate `{}`", leaf.subject()),
+            ));
+        }
+        Ok(Self { key, leaf, chain })
+    }
+
+    /// The private key.
+    pub fn key(&self) -> &PrivateKey {
+        &self.key
+    }
+
+    /// The certificate of the key.
+    pub fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// The other certificates: each issuer after what it issued, then those that belong to no chain of the leaf.
+    pub fn chain(&self) -> &[Certificate] {
+        &self.chain
+    }
+
+    /// Takes the parts: key, leaf, chain.
+    pub fn into_parts(self) -> (PrivateKey, Certificate, Vec<Certificate>) {
+        (self.key, self.leaf, self.chain)
+    }
+
+    /// Writes a PKCS#12 file as current tools do: [`encode_opts`](Self::encode_opts) with default options.
+    ///
+    /// # Errors
+    /// Those of `encode_opts`.
+    pub fn encode(&self, password: &SecretString) -> Result<Vec<u8>> {
+        self.encode_opts(password, &EncodeOptions::default())
+    }
+
+    /// Writes a PKCS#12 file: PBES2 with AES-256-CBC, and a MAC with HMAC-SHA-256.
+    ///
+    /// OpenSSL 1.1 and later, Windows 10 (1709) and later, Key Vault and the Azure SDKs read such files.
+    ///
+    /// `password`: may be empty, as Key Vault does it; the file is then protected by its place alone.
+    ///
+    /// # Errors
+    /// - `InvalidInput`: the password or the friendly name has a NUL in it, or the rounds are outside their limits.
+    /// - `Crypto`: OpenSSL could not encrypt.
+    pub fn encode_opts(&self, password: &SecretString, options: &EncodeOptions) -> Result<Vec<u8>> {
+        super::check_password(password)?;
+        options.check()?;
+        let build = || -> Result<Vec<u8>, ErrorStack> {
+            let mut builder = Pkcs12::builder();
+            if let Some(name) = &options.friendly_name {
+                builder.name(name);
+            }
+            if !self.chain.is_empty() {
+                let mut chain = Stack::new()?;
+                for certificate in &self.chain {
+                    chain.push(certificate.to_openssl())?;
+                }
+                builder.ca(chain);
+            }
+            builder
+                .pkey(self.key.openssl())
+                .cert(self.leaf.openssl())
+                .key_algorithm(Nid::AES_256_CBC)
+                .cert_algorithm(Nid::AES_256_CBC)
+                .key_iter(options.rounds)
+                .mac_iter(options.rounds)
+                .mac_md(MessageDigest::sha256())
+                .build2(password.expose_secret())?
+                .to_der()
+        };
+        build().map_err(|stack| Error::crypto("cannot write the PFX file", stack))
+    }
+
+    /// Writes everything as PEM: the key as unencrypted PKCS#8, then the leaf, then the chain.
+    ///
+    /// The order matters: azure-identity takes the thumbprint of the first certificate it finds.
+    ///
+    /// # Errors
+    /// - `Crypto`: OpenSSL could not encode one of them.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>> {
+        let key = self.key.to_pkcs8_pem()?;
+        let mut certificates = self.leaf.to_pem()?;
+        for certificate in &self.chain {
+            certificates.push_str(&certificate.to_pem()?);
+        }
+        // Room for all of it at once: growing would leave copies of the key behind.
+        let mut pem = Zeroizing::new(String::with_capacity(key.len() + certificates.len()));
+        pem.push_str(&key);
+        pem.push_str(&certificates);
+        Ok(pem)
+    }
+
+    /// Takes what OpenSSL found, where `leaf` is already known to be the certificate of `key`.
+    pub(super) fn from_openssl(
+        key: PKey<Private>,
+        leaf: X509,
+        others: impl IntoIterator<Item = X509>,
+    ) -> Self {
+        let leaf = Certificate::from_openssl(leaf);
+        let others = others.into_iter().map(Certificate::from_openssl).collect();
+        let chain = in_order_of_issue(&leaf, others);
+        Self { key: PrivateKey::from_openssl(key), leaf, chain }
+    }
+}
+
+impl EncodeOptions {
+    /// Sets the friendly name, which Windows and Key Vault show in lists. Default: none.
+    #[must_use]
+    pub fn with_friendly_name(mut self, name: impl Into<String>) -> Self {
+        self.friendly_name = Some(name.into());
+        self
+    }
+
+    /// Sets the key-derivation rounds of each part: 1 to 10,000,000. Default: 100,000.
+    ///
+    /// They slow down guessing a weak password; a random one needs few.
+    #[must_use]
+    pub fn with_rounds(mut self, rounds: u32) -> Self {
+        self.rounds = rounds;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        if !(1..=10_000_000).contains(&self.rounds) {
+            return Err(Error::invalid(format!(
+                "a PFX file cannot be written with {} key-derivation rounds: 1 to 10000000 are possible",
+                self.rounds
+            )));
+        }
+        if self.friendly_name.as_ref().is_some_and(|name| name.contains('\0')) {
+            return Err(Error::invalid(
+                "the friendly name of a PFX file cannot have a NUL character in it",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self { friendly_name: None, rounds: 100_000 }
+    }
+}
+
+/// Puts each issuer after the certificate it issued, starting at `leaf`; what is left over keeps its order.
+fn in_order_of_issue(leaf: &Certificate, mut others: Vec<Certificate>) -> Vec<Certificate> {
+    let mut chain: Vec<Certificate> = Vec::with_capacity(others.len());
+    loop {
+        let last = chain.last().unwrap_or(leaf);
+        let Some(index) = others.iter().position(|other| last.is_issued_by(other)) else { break };
+        let issuer = others.remove(index);
+        chain.push(issuer);
+    }
+    chain.append(&mut others);
+    chain
+}

@@ -1,0 +1,63 @@
+//! Clients of the services, made from the options and the cloud. Commands share them.
+
+use std::net::ToSocketAddrs;
+
+use azconnect_lake::{LakeClient, LakeUrl};
+use azconnect_synapse::{Login, ServerAddress, SynapseClient, SynapseClientBuilder};
+
+use crate::{context::Context, failure::Failure};
+
+/// A client of the account that a URL names, if that is an account of the cloud in use.
+pub(crate) fn lake(context: &Context, url: &LakeUrl) -> Result<LakeClient, Failure> {
+    let cloud = context.cloud()?;
+    let account = url.account();
+    let endpoints = cloud.lake_endpoints(account.as_str())?;
+    let named = [account.as_str(), "dfs", url.endpoint_suffix()].join(".");
+    if endpoints.dfs.host_str() != Some(named.as_str()) {
+        return Err(Failure::usage(format!("`{named}` is no host of the cloud `{}`", cloud.name))
+            .with_hint("choose the account's cloud by `--cloud`"));
+    }
+    let client = LakeClient::builder(account.clone(), context.credential()?)
+        .with_dfs_endpoint(endpoints.dfs)
+        .with_blob_endpoint(endpoints.blob)
+        .with_scope(endpoints.scope)
+        .with_http_client(context.http_client()?)
+        .build()?;
+    Ok(client)
+}
+
+/// The beginnings of a client of a database.
+///
+/// `server`: a workspace of the cloud, or a host with an optional port.
+pub(crate) fn synapse(
+    context: &Context,
+    server: &str,
+    database: &str,
+) -> Result<SynapseClientBuilder, Failure> {
+    synapse_as(context, server, database, Login::AccessToken(context.credential()?))
+}
+
+/// The same with a login of the caller's.
+pub(crate) fn synapse_as(
+    context: &Context,
+    server: &str,
+    database: &str,
+    login: Login,
+) -> Result<SynapseClientBuilder, Failure> {
+    let cloud = context.cloud()?;
+    let server = cloud.synapse_server(server)?;
+    let address = ServerAddress::new(&server.host, server.port)?;
+    let mut builder = SynapseClient::builder(address, database, login).with_scope(server.scope);
+    if !cloud.connect.is_empty() {
+        // A resolver and not one address: the server may send its clients on to another host.
+        let cloud = cloud.clone();
+        builder = builder.with_resolver(move |host, port| match cloud.connect_address(host) {
+            Some(address) => Ok(vec![address]),
+            None => Ok((host, port).to_socket_addrs()?.collect()),
+        });
+    }
+    if let Some(pem) = context.ca_pem()? {
+        builder = builder.with_ca_pem(pem);
+    }
+    Ok(builder)
+}

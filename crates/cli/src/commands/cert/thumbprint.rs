@@ -1,0 +1,86 @@
+//! `azconnect cert thumbprint`: one line to paste where a thumbprint is asked for.
+
+use std::path::PathBuf;
+
+use azconnect_cert_tools::{Thumbprint, ThumbprintAlgorithm};
+use clap::{Args, ValueEnum};
+
+use crate::{commands::cert::source::CertificateFile, context::Context, failure::Failure};
+
+/// Arguments of `cert thumbprint`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ThumbprintArgs {
+    /// PEM, DER or PFX file; `-` is stdin
+    file: PathBuf,
+
+    /// Spelling of the thumbprint
+    #[arg(long, value_enum, default_value = "hex")]
+    format: Format,
+
+    /// Digest to make it with
+    #[arg(long, value_enum, default_value = "sha1")]
+    algorithm: Algorithm,
+
+    /// File whose first line is the password of a PFX file; without it the password comes from
+    /// AZCONNECT_PFX_PASSWORD, or from `<FILE>.pw` if that exists
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// As the Azure portal and Azure Batch show it
+    Hex,
+    /// As `openssl x509 -fingerprint` prints it
+    Colon,
+    /// As app registrations hold it
+    Base64,
+    /// As the headers of a client assertion hold it (`x5t`, `x5t#S256`)
+    Base64url,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Algorithm {
+    /// 20 bytes
+    Sha1,
+    /// 32 bytes
+    Sha256,
+}
+
+/// Runs `cert thumbprint`.
+pub(super) fn run(args: &ThumbprintArgs, context: &Context) -> Result<(), Failure> {
+    let file = CertificateFile::new(&args.file, args.password_file.clone());
+    let contents = file.read(context.environment())?;
+    let leaf = contents
+        .certificates
+        .first()
+        .ok_or_else(|| Failure::new("the file holds no certificate"))?;
+    let thumbprint = leaf.thumbprint(args.algorithm.into())?;
+    context.printer().value(&args.format.spell(&thumbprint))
+}
+
+impl Format {
+    fn spell(self, thumbprint: &Thumbprint) -> String {
+        match self {
+            Self::Hex => thumbprint.to_hex(),
+            Self::Colon => thumbprint.to_colon_hex(),
+            Self::Base64 => thumbprint.to_base64(),
+            Self::Base64url => thumbprint.to_base64url(),
+        }
+    }
+}
+
+impl From<Algorithm> for ThumbprintAlgorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha1 => Self::Sha1,
+            Algorithm::Sha256 => Self::Sha256,
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  azconnect cert thumbprint certs/service-principal.crt
+  azconnect cert thumbprint certs/service-principal.crt --format base64url --algorithm sha256";

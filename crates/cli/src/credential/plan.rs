@@ -1,0 +1,282 @@
+//! Which credential to use, and why: the only place that weighs options against the environment.
+//!
+//! First that applies: `--auth` (or `AZCONNECT_AUTH`); an option on the command line (`--certificate` and
+//! `--batch-certificate`, or `--identity`); the environment (`AZCONNECT_IDENTITY`, then `AZURE_CLIENT_SECRET`, then
+//! `AZURE_CLIENT_CERTIFICATE_PATH`, in the order of the other Azure tools); managed identity.
+
+use std::{fmt, path::PathBuf};
+
+use azconnect_auth::{ClientId, Env, Identity, TenantId, env};
+use clap::ValueEnum;
+
+use crate::{
+    cli::{AuthMethod, CredentialOptions},
+    failure::{Failure, Status},
+};
+
+/// What was chosen, and how the choice came about.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) method: AuthMethod,
+    pub(super) reason: String,
+    pub(super) proof: Proof,
+    /// What was used and where it came from, in the order of a description.
+    pub(super) settings: Vec<Setting>,
+}
+
+/// What the credential is made of.
+#[derive(Debug)]
+pub(super) enum Proof {
+    Certificate { app: App, location: CertificateLocation },
+    ManagedIdentity { identity: Identity },
+    Secret { app: App },
+}
+
+/// An app registration.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) tenant_id: TenantId,
+    pub(super) client_id: ClientId,
+}
+
+/// Where the certificate is.
+#[derive(Debug)]
+pub(super) enum CertificateLocation {
+    /// In the folder of an Azure Batch node, under this thumbprint.
+    Batch { thumbprint: String },
+    /// In a file; its password is in another file, in the environment, or empty.
+    File { path: PathBuf, password_file: Option<PathBuf> },
+}
+
+/// One setting; never a secret.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) source: Source,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Source {
+    Certificate,
+    Cloud(String),
+    Default,
+    Environment(&'static str),
+    Option(&'static str),
+}
+
+impl Plan {
+    /// Chooses a credential. Reads no file and sends nothing.
+    pub(super) fn make(options: &CredentialOptions, env: &Env) -> Result<Self, Failure> {
+        let (method, reason) = choose(options, env)?;
+        let mut settings = Vec::new();
+        let proof = match method {
+            AuthMethod::Certificate => {
+                let app = app(options, env, &mut settings)?;
+                let location = certificate(options, env, &mut settings)?;
+                Proof::Certificate { app, location }
+            }
+            AuthMethod::ManagedIdentity => {
+                Proof::ManagedIdentity { identity: identity(options, env, &mut settings)? }
+            }
+            AuthMethod::Secret => {
+                let app = app(options, env, &mut settings)?;
+                settings.push(Setting {
+                    name: "client secret",
+                    value: if env.contains(env::AZURE_CLIENT_SECRET) { "set" } else { "not set" }
+                        .to_owned(),
+                    source: Source::Environment(env::AZURE_CLIENT_SECRET),
+                });
+                Proof::Secret { app }
+            }
+        };
+        Ok(Self { method, reason, proof, settings })
+    }
+}
+
+fn choose(options: &CredentialOptions, env: &Env) -> Result<(AuthMethod, String), Failure> {
+    if let Some(method) = options.auth {
+        let name = method.to_possible_value();
+        let name = name.as_ref().map_or("", |value| value.get_name());
+        let source = source("--auth", AZCONNECT_AUTH, name, env);
+        return Ok((method, format!("{source} says so")));
+    }
+    let certificate_option = if options.batch_certificate.is_some() {
+        Some(Source::Option("--batch-certificate"))
+    } else {
+        certificate_source(options, env)
+    };
+    let identity_source = options
+        .identity
+        .as_ref()
+        .map(|identity| source("--identity", AZCONNECT_IDENTITY, identity, env));
+    let because = |source: &Source| format!("{source} is given");
+    Ok(match (&certificate_option, &identity_source) {
+        (Some(certificate @ Source::Option(_)), Some(identity @ Source::Option(_))) => {
+            return Err(Failure::usage(format!(
+                "{certificate} and {identity} ask for different credentials"
+            ))
+            .with_hint(
+                "leave one away, or decide by `--auth certificate` or `--auth managed-identity`",
+            ));
+        }
+        (Some(certificate @ Source::Option(_)), _) => {
+            (AuthMethod::Certificate, because(certificate))
+        }
+        (_, Some(identity)) => (AuthMethod::ManagedIdentity, because(identity)),
+        _ if env.contains(env::AZURE_CLIENT_SECRET) => {
+            (AuthMethod::Secret, because(&Source::Environment(env::AZURE_CLIENT_SECRET)))
+        }
+        (Some(certificate), None) => (AuthMethod::Certificate, because(certificate)),
+        (None, None) => (
+            AuthMethod::ManagedIdentity,
+            "neither a certificate nor a client secret is given".to_owned(),
+        ),
+    })
+}
+
+fn app(
+    options: &CredentialOptions,
+    env: &Env,
+    settings: &mut Vec<Setting>,
+) -> Result<App, Failure> {
+    let missing = |what: &str, option: &str, variable: &str| {
+        Failure::usage(format!(
+            "a certificate or client secret needs the {what} of its app registration"
+        ))
+        .with_hint(format!("give `{option}` or set {variable}"))
+    };
+    let tenant = options
+        .tenant_id
+        .as_deref()
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| missing("tenant id", "--tenant-id", env::AZURE_TENANT_ID))?;
+    let client = options
+        .client_id
+        .as_deref()
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| missing("client id", "--client-id", env::AZURE_CLIENT_ID))?;
+    let app = App {
+        tenant_id: tenant.parse().map_err(wrong_usage)?,
+        client_id: client.parse().map_err(wrong_usage)?,
+    };
+    settings.push(Setting {
+        name: "tenant id",
+        value: app.tenant_id.to_string(),
+        source: source("--tenant-id", env::AZURE_TENANT_ID, tenant, env),
+    });
+    settings.push(Setting {
+        name: "client id",
+        value: app.client_id.to_string(),
+        source: source("--client-id", env::AZURE_CLIENT_ID, client, env),
+    });
+    Ok(app)
+}
+
+fn certificate(
+    options: &CredentialOptions,
+    env: &Env,
+    settings: &mut Vec<Setting>,
+) -> Result<CertificateLocation, Failure> {
+    if let Some(thumbprint) = &options.batch_certificate {
+        settings.push(Setting {
+            name: "Batch certificate",
+            value: thumbprint.clone(),
+            source: Source::Option("--batch-certificate"),
+        });
+        let thumbprint = thumbprint.clone();
+        return Ok(CertificateLocation::Batch { thumbprint });
+    }
+    let (Some(path), Some(source)) = (&options.certificate, certificate_source(options, env))
+    else {
+        return Err(Failure::usage("no certificate is given").with_hint(
+            "give `--certificate FILE` or `--batch-certificate THUMBPRINT`, or set AZURE_CLIENT_CERTIFICATE_PATH",
+        ));
+    };
+    settings.push(Setting { name: "certificate", value: path.display().to_string(), source });
+    let password_file = options.certificate_password_file.clone();
+    if let Some(path) = &password_file {
+        settings.push(Setting {
+            name: "certificate password",
+            value: format!("in {}", path.display()),
+            source: Source::Option("--certificate-password-file"),
+        });
+    } else if env.contains(env::AZURE_CLIENT_CERTIFICATE_PASSWORD) {
+        settings.push(Setting {
+            name: "certificate password",
+            value: "set".to_owned(),
+            source: Source::Environment(env::AZURE_CLIENT_CERTIFICATE_PASSWORD),
+        });
+    }
+    Ok(CertificateLocation::File { path: path.clone(), password_file })
+}
+
+fn identity(
+    options: &CredentialOptions,
+    env: &Env,
+    settings: &mut Vec<Setting>,
+) -> Result<Identity, Failure> {
+    // The client id names a managed identity only where it does not name the app of a secret or certificate.
+    let names_an_app = env.contains(env::AZURE_CLIENT_SECRET) || options.certificate.is_some();
+    let (identity, source) = match (&options.identity, &options.client_id) {
+        (Some(identity), _) => (
+            identity.parse().map_err(wrong_usage)?,
+            source("--identity", AZCONNECT_IDENTITY, identity, env),
+        ),
+        (None, Some(id)) if !names_an_app && !id.is_empty() => (
+            Identity::ClientId(id.parse().map_err(wrong_usage)?),
+            source("--client-id", env::AZURE_CLIENT_ID, id, env),
+        ),
+        _ => (Identity::SystemAssigned, Source::Default),
+    };
+    let value = match &identity {
+        Identity::SystemAssigned => "none named: the only one of this machine".to_owned(),
+        identity => identity.to_string(),
+    };
+    settings.push(Setting { name: "identity", value, source });
+    Ok(identity)
+}
+
+fn certificate_source(options: &CredentialOptions, env: &Env) -> Option<Source> {
+    let path = options.certificate.as_ref().filter(|path| !path.as_os_str().is_empty())?;
+    Some(match path.to_str() {
+        Some(path) => source("--certificate", env::AZURE_CLIENT_CERTIFICATE_PATH, path, env),
+        None => Source::Option("--certificate"),
+    })
+}
+
+/// An id that cannot be read is a mistake of the command line, not a request that failed.
+fn wrong_usage(error: azconnect_auth::Error) -> Failure {
+    Failure::from(error).with_status(Status::Usage)
+}
+
+/// Where an option's value came from. The parser of the command line takes the variable in the option's place, so
+/// that the two can be told apart by their values only; if these are equal, so is the outcome.
+fn source(option: &'static str, variable: &'static str, value: &str, env: &Env) -> Source {
+    if env.get(variable) == Some(value) {
+        Source::Environment(variable)
+    } else {
+        Source::Option(option)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate => formatter.write_str("certificate"),
+            Self::Cloud(name) => write!(formatter, "cloud {name}"),
+            Self::Default => formatter.write_str("default"),
+            Self::Environment(variable) => write!(formatter, "environment {variable}"),
+            Self::Option(option) => formatter.write_str(option),
+        }
+    }
+}
+
+/// Variable of `--auth`.
+pub(super) const AZCONNECT_AUTH: &str = "AZCONNECT_AUTH";
+/// Variable of `--identity`.
+pub(super) const AZCONNECT_IDENTITY: &str = "AZCONNECT_IDENTITY";
+
+#[cfg(test)]
+mod tests;

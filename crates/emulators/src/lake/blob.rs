@@ -1,0 +1,111 @@
+//! The blob endpoint: which operation a request means.
+//!
+//! Spec: <https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api>
+
+mod blobs;
+mod blocks;
+mod containers;
+mod list;
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode},
+};
+
+use super::{
+    Lake,
+    failure::{Code, Failure},
+    read,
+    reply::Reply,
+    request::LakeRequest,
+    store::Place,
+};
+
+pub(super) async fn dispatch(
+    lake: &Arc<Lake>,
+    request: &LakeRequest,
+    body: &mut Option<Body>,
+) -> Result<Reply, Failure> {
+    match (&request.filesystem, &request.path) {
+        (None, _) => on_account(lake, request),
+        (Some(container), None) => on_container(lake, request, container).await,
+        (Some(_), Some(path)) if path.is_root() => Err(Failure::new(Code::InvalidUri)),
+        (Some(container), Some(path)) => {
+            let place = Place {
+                account: request.account.clone(),
+                filesystem: container.clone(),
+                path: path.clone(),
+            };
+            on_blob(lake, request, place, body).await
+        }
+    }
+}
+
+fn on_account(lake: &Lake, request: &LakeRequest) -> Result<Reply, Failure> {
+    let query = &request.query;
+    match (&request.method, query.get("restype"), query.get("comp")) {
+        (&Method::GET, None, Some("list")) => containers::list(lake, request),
+        (&Method::GET | &Method::HEAD, Some("account"), Some("properties")) => {
+            Ok(account_information())
+        }
+        (_, _, None) => Err(Failure::missing_query("comp")),
+        (_, _, Some(_)) => Err(Failure::not_implemented("this operation on an account")),
+    }
+}
+
+async fn on_container(
+    lake: &Arc<Lake>,
+    request: &LakeRequest,
+    name: &str,
+) -> Result<Reply, Failure> {
+    let query = &request.query;
+    match query.required("restype")? {
+        "container" => {}
+        "account" => return Ok(account_information()),
+        other => return Err(Failure::query("restype", other)),
+    }
+    match (&request.method, query.get("comp")) {
+        (&Method::PUT, None) => containers::create(lake, request, name).await,
+        (&Method::PUT, Some("metadata")) => containers::set_metadata(lake, request, name),
+        (&Method::GET | &Method::HEAD, None | Some("metadata")) => {
+            containers::properties(lake, request, name)
+        }
+        (&Method::GET, Some("list")) => list::blobs(lake, request, name),
+        (&Method::DELETE, None) => containers::delete(lake, request, name).await,
+        (_, Some(_)) => Err(Failure::not_implemented("this operation on a container")),
+        (_, None) => Err(Failure::new(Code::UnsupportedHttpVerb)),
+    }
+}
+
+async fn on_blob(
+    lake: &Arc<Lake>,
+    request: &LakeRequest,
+    place: Place,
+    body: &mut Option<Body>,
+) -> Result<Reply, Failure> {
+    match (&request.method, request.query.get("comp")) {
+        (&Method::GET, None) => read::get(lake, request, place).await,
+        (&Method::GET, Some("blocklist")) => blocks::get_list(lake, request, &place),
+        (&Method::GET | &Method::HEAD, Some("metadata")) | (&Method::HEAD, None) => {
+            read::head(lake, request, &place)
+        }
+        (&Method::DELETE, None) => blobs::delete(lake, request, place).await,
+        (&Method::PUT, None) => blobs::put(lake, request, place, body).await,
+        (&Method::PUT, Some("block")) => blocks::put(lake, request, place, body).await,
+        (&Method::PUT, Some("blocklist")) => blocks::put_list(lake, request, place, body).await,
+        (&Method::PUT, Some("metadata")) => blobs::set_metadata(lake, request, place).await,
+        (&Method::PUT, Some("properties")) => blobs::set_properties(lake, request, place).await,
+        (_, Some(_)) => Err(Failure::not_implemented("this operation on a blob")),
+        (_, None) => Err(Failure::new(Code::UnsupportedHttpVerb)),
+    }
+}
+
+/// What kind of account this is: by this, clients learn of the hierarchical namespace.
+fn account_information() -> Reply {
+    Reply::empty(StatusCode::OK)
+        .with("x-ms-account-kind", "StorageV2")
+        .with("x-ms-is-hns-enabled", "true")
+        .with("x-ms-sku-name", "Standard_LRS")
+}

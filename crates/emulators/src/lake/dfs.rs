@@ -1,0 +1,114 @@
+//! The dfs endpoint: which operation a request means.
+//!
+//! Spec: <https://learn.microsoft.com/rest/api/storageservices/data-lake-storage-gen2>
+
+mod filesystems;
+mod list;
+mod paths;
+mod write;
+
+use std::sync::Arc;
+
+use axum::{body::Body, http::Method};
+
+use super::{
+    Lake,
+    failure::{Code, Failure},
+    name::PathName,
+    read,
+    reply::Reply,
+    request::LakeRequest,
+    store::Place,
+};
+
+pub(super) async fn dispatch(
+    lake: &Arc<Lake>,
+    request: &LakeRequest,
+    body: &mut Option<Body>,
+) -> Result<Reply, Failure> {
+    match (&request.filesystem, &request.path) {
+        (None, _) => on_account(lake, request),
+        (Some(filesystem), None) => on_filesystem(lake, request, filesystem).await,
+        (Some(filesystem), Some(path)) => {
+            let place = Place {
+                account: request.account.clone(),
+                filesystem: filesystem.clone(),
+                path: path.clone(),
+            };
+            on_path(lake, request, place, body).await
+        }
+    }
+}
+
+fn on_account(lake: &Lake, request: &LakeRequest) -> Result<Reply, Failure> {
+    if request.method != Method::GET {
+        return Err(Failure::new(Code::UnsupportedHttpVerb));
+    }
+    match request.query.required("resource")? {
+        "account" => filesystems::list(lake, request),
+        other => Err(Failure::query("resource", other)),
+    }
+}
+
+async fn on_filesystem(
+    lake: &Arc<Lake>,
+    request: &LakeRequest,
+    name: &str,
+) -> Result<Reply, Failure> {
+    if request.method == Method::HEAD && request.query.get("action").is_some() {
+        // The root directory may be named without its slash.
+        let place = Place {
+            account: request.account.clone(),
+            filesystem: name.to_owned(),
+            path: PathName::root(),
+        };
+        return paths::properties(lake, request, &place);
+    }
+    let resource = request.query.required("resource")?;
+    if resource != "filesystem" {
+        return Err(Failure::query("resource", resource));
+    }
+    match request.method {
+        Method::DELETE => filesystems::delete(lake, request, name).await,
+        Method::GET => list::paths(lake, request, name),
+        Method::HEAD => filesystems::properties(lake, request, name),
+        Method::PATCH => filesystems::set_properties(lake, request, name),
+        Method::PUT => filesystems::create(lake, request, name).await,
+        _ => Err(Failure::new(Code::UnsupportedHttpVerb)),
+    }
+}
+
+async fn on_path(
+    lake: &Arc<Lake>,
+    request: &LakeRequest,
+    place: Place,
+    body: &mut Option<Body>,
+) -> Result<Reply, Failure> {
+    match request.method {
+        Method::DELETE => paths::delete(lake, request, place).await,
+        Method::GET => read::get(lake, request, place).await,
+        Method::HEAD => paths::properties(lake, request, &place),
+        Method::PATCH => match request.query.required("action")? {
+            "append" => write::append(lake, request, place, body).await,
+            "flush" => write::flush(lake, request, place).await,
+            "setProperties" => paths::set_properties(lake, request, place).await,
+            "setAccessControl" | "setAccessControlRecursive" => {
+                Err(Failure::not_implemented("access control lists"))
+            }
+            other => Err(Failure::query("action", other)),
+        },
+        Method::POST => Err(Failure::not_implemented("leases")),
+        Method::PUT if request.query.get("comp").is_some() => {
+            Err(Failure::not_implemented("expiry and undelete"))
+        }
+        Method::PUT if request.headers.contains_key("x-ms-rename-source") => {
+            paths::rename(lake, request, place).await
+        }
+        Method::PUT => match request.query.required("resource")? {
+            "directory" => paths::create_directory(lake, request, place).await,
+            "file" => paths::create_file(lake, request, place).await,
+            other => Err(Failure::query("resource", other)),
+        },
+        _ => Err(Failure::new(Code::UnsupportedHttpVerb)),
+    }
+}

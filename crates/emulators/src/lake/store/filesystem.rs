@@ -1,0 +1,324 @@
+//! One filesystem: the tree of its names, and the same tree on disk. Everything here is short work
+//! under the account's lock.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs, io,
+    ops::Bound,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Publication,
+    blocks::BlockStage,
+    entry::{CommittedBlock, Entry, FileNode, Node},
+    staging::StagedFile,
+};
+use crate::lake::{
+    conditions::Conditions,
+    failure::{Code, Failure},
+    name::PathName,
+    properties::Properties,
+    stamp::Stamp,
+};
+
+/// A filesystem, which the blob endpoint calls a container.
+#[derive(Debug)]
+pub(crate) struct Filesystem {
+    dir: PathBuf,
+    root: Entry,
+    /// By [`PathName::sort_key`]; without the root. Each parent of an entry is here too.
+    entries: BTreeMap<String, Entry>,
+    /// Blocks that wait for their Put Block List, whose file need not exist yet.
+    pub(super) blocks: HashMap<PathName, BlockStage>,
+}
+
+/// A file about to be published.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    pub(super) staged: StagedFile,
+    pub(super) length: u64,
+    pub(super) publication: Publication,
+    pub(super) blocks: Vec<CommittedBlock>,
+    pub(super) id: u64,
+}
+
+/// Which entries a page of a listing is to hold.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PageQuery {
+    /// What the sort keys begin with.
+    pub(crate) key_prefix: String,
+    /// Whether what is in directories is listed too.
+    pub(crate) recursive: bool,
+    /// The sort key of the last entry of the page before.
+    pub(crate) after: Option<String>,
+    pub(crate) limit: usize,
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) entries: Vec<(PathName, Entry)>,
+    /// For [`PageQuery::after`] of the next page, if there is one.
+    pub(crate) next_after: Option<String>,
+}
+
+impl Filesystem {
+    pub(super) fn new(dir: PathBuf, stamp: Stamp, properties: Properties) -> Self {
+        let root = Entry { properties, ..Entry::directory(stamp) };
+        Self { dir, root, entries: BTreeMap::new(), blocks: HashMap::new() }
+    }
+
+    /// The root directory, which also stands for the filesystem's own properties.
+    pub(crate) fn root(&self) -> &Entry {
+        &self.root
+    }
+
+    pub(super) fn root_mut(&mut self) -> &mut Entry {
+        &mut self.root
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where a path lies on disk. Safe: a [`PathName`] has no component that leads elsewhere.
+    pub(super) fn disk_path(&self, path: &PathName) -> PathBuf {
+        self.dir.join(path.as_str())
+    }
+
+    pub(crate) fn get(&self, path: &PathName) -> Option<&Entry> {
+        if path.is_root() { Some(&self.root) } else { self.entries.get(&path.sort_key()) }
+    }
+
+    pub(crate) fn existing(&self, path: &PathName) -> Result<&Entry, Failure> {
+        self.get(path).ok_or_else(|| Failure::new(Code::PathNotFound))
+    }
+
+    pub(super) fn existing_mut(&mut self, path: &PathName) -> Result<&mut Entry, Failure> {
+        let entry = if path.is_root() {
+            Some(&mut self.root)
+        } else {
+            self.entries.get_mut(&path.sort_key())
+        };
+        entry.ok_or_else(|| Failure::new(Code::PathNotFound))
+    }
+
+    /// The file at a path; a directory there is an error.
+    pub(super) fn existing_file_mut(
+        &mut self,
+        path: &PathName,
+    ) -> Result<(&mut Stamp, &mut FileNode), Failure> {
+        let entry = self.existing_mut(path)?;
+        match &mut entry.node {
+            Node::File(file) => Ok((&mut entry.stamp, file)),
+            Node::Directory => Err(Failure::new(Code::ResourceTypeMismatch)),
+        }
+    }
+
+    /// Enters what a scan found on disk.
+    pub(super) fn adopt(&mut self, path: &PathName, entry: Entry) {
+        self.entries.insert(path.sort_key(), entry);
+    }
+
+    /// Moves a staged file to its path.
+    pub(super) fn put_file(
+        &mut self,
+        path: &PathName,
+        conditions: &Conditions,
+        stamp: Stamp,
+        new: NewFile,
+    ) -> Result<Entry, Failure> {
+        let existing = self.get(path);
+        conditions
+            .check_write(existing.map(|entry| entry.stamp))
+            .map_err(|failure| with_existing_type(failure, existing))?;
+        if existing.is_some_and(Entry::is_directory) {
+            return Err(Failure::new(Code::PathConflict));
+        }
+        self.make_parents(path, stamp)?;
+        let NewFile { staged, length, publication, blocks, id } = new;
+        fs::rename(staged.path(), self.disk_path(path))
+            .map_err(|error| Failure::io("publish a file", &error))?;
+        let entry = Entry {
+            stamp,
+            created: stamp,
+            properties: publication.properties,
+            transaction_id: publication.transaction_id,
+            node: Node::File(Box::new(FileNode {
+                id,
+                length,
+                headers: publication.headers,
+                blocks: blocks.into(),
+                draft: None,
+            })),
+        };
+        // A full overwrite ends whatever was under way by either of the two ways of writing.
+        self.blocks.remove(path);
+        self.entries.insert(path.sort_key(), entry.clone());
+        Ok(entry)
+    }
+
+    pub(super) fn put_directory(
+        &mut self,
+        path: &PathName,
+        conditions: &Conditions,
+        stamp: Stamp,
+        publication: Publication,
+    ) -> Result<Entry, Failure> {
+        let existing = self.get(path);
+        conditions
+            .check_write(existing.map(|entry| entry.stamp))
+            .map_err(|failure| with_existing_type(failure, existing))?;
+        if existing.is_some_and(|entry| !entry.is_directory()) {
+            return Err(with_existing_type(Failure::new(Code::PathConflict), existing));
+        }
+        self.make_parents(path, stamp)?;
+        self.make_directory(path, stamp)?;
+        let entry = self.existing_mut(path)?;
+        entry.stamp = stamp;
+        entry.properties = publication.properties;
+        entry.transaction_id = publication.transaction_id;
+        Ok(entry.clone())
+    }
+
+    /// Removes an entry with what is below it; a directory is moved to `trash`.
+    pub(super) fn remove(
+        &mut self,
+        path: &PathName,
+        conditions: &Conditions,
+        recursive: bool,
+        trash: &Path,
+    ) -> Result<Vec<Entry>, Failure> {
+        let entry = self.existing(path)?;
+        conditions.check_write(Some(entry.stamp))?;
+        if path.is_root() {
+            return Err(Failure::not_implemented("the deletion of a root directory"));
+        }
+        let failed = |error: io::Error| Failure::io("delete a path", &error);
+        if entry.is_directory() {
+            if !recursive && self.has_children(path) {
+                return Err(Failure::new(Code::DirectoryNotEmpty));
+            }
+            fs::rename(self.disk_path(path), trash).map_err(failed)?;
+        } else {
+            fs::remove_file(self.disk_path(path)).map_err(failed)?;
+        }
+        Ok(self.take_tree(path).into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    pub(super) fn has_children(&self, directory: &PathName) -> bool {
+        self.entries.range(below(directory)).next().is_some()
+    }
+
+    /// Takes an entry and all below it out of the tree in memory.
+    pub(super) fn take_tree(&mut self, path: &PathName) -> Vec<(PathName, Entry)> {
+        let mut keys = vec![path.sort_key()];
+        keys.extend(self.entries.range(below(path)).map(|(key, _)| key.clone()));
+        keys.into_iter()
+            .filter_map(|key| {
+                let entry = self.entries.remove(&key)?;
+                Some((PathName::from_sort_key(&key), entry))
+            })
+            .collect()
+    }
+
+    /// A page of the entries whose keys begin with a prefix.
+    pub(crate) fn page(&self, query: &PageQuery) -> Page {
+        let mut from = match &query.after {
+            Some(after) if query.recursive => Bound::Excluded(after.clone()),
+            Some(after) => Bound::Included(after_tree(after)),
+            None => Bound::Included(query.key_prefix.clone()),
+        };
+        let mut page = Page { entries: Vec::new(), next_after: None };
+        let mut last: Option<&String> = None;
+        loop {
+            let found = self
+                .entries
+                .range((from.clone(), Bound::Unbounded))
+                .next()
+                .filter(|(key, _)| key.starts_with(&query.key_prefix));
+            let Some((key, entry)) = found else { return page };
+            if page.entries.len() == query.limit {
+                page.next_after = last.cloned();
+                return page;
+            }
+            page.entries.push((PathName::from_sort_key(key), entry.clone()));
+            last = Some(key);
+            from = if query.recursive {
+                Bound::Excluded(key.clone())
+            } else {
+                Bound::Included(after_tree(key))
+            };
+        }
+    }
+
+    /// Gives a file its time of change on disk, from which a restart takes its entity tag.
+    pub(super) fn date(&self, path: &PathName, stamp: Stamp) -> Result<(), Failure> {
+        if self.existing(path)?.is_directory() {
+            return Ok(());
+        }
+        fs::File::options()
+            .append(true)
+            .open(self.disk_path(path))
+            .and_then(|file| file.set_modified(stamp.to_system_time()))
+            .map_err(|error| Failure::io("date a file", &error))
+    }
+
+    /// Makes the directories above a path; a file among them is an error.
+    pub(super) fn make_parents(&mut self, path: &PathName, stamp: Stamp) -> Result<(), Failure> {
+        for parent in path.ancestors() {
+            match self.get(&parent) {
+                Some(entry) if entry.is_directory() => {}
+                Some(_) => return Err(Failure::new(Code::PathConflict)),
+                None => self.make_directory(&parent, stamp)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn make_directory(&mut self, path: &PathName, stamp: Stamp) -> Result<(), Failure> {
+        if self.get(path).is_none() {
+            fs::create_dir(self.disk_path(path))
+                .map_err(|error| Failure::io("make a directory", &error))?;
+            self.entries.insert(path.sort_key(), Entry::directory(stamp));
+        }
+        Ok(())
+    }
+}
+
+impl PageQuery {
+    /// Everything, or only the direct children, of a directory.
+    pub(crate) fn of_directory(directory: &PathName, recursive: bool) -> Self {
+        let mut key_prefix = directory.sort_key();
+        if !directory.is_root() {
+            key_prefix.push('\0');
+        }
+        Self { key_prefix, recursive, after: None, limit: 0 }
+    }
+}
+
+/// The keys of what is below a directory.
+fn below(directory: &PathName) -> (Bound<String>, Bound<String>) {
+    if directory.is_root() {
+        return (Bound::Unbounded, Bound::Unbounded);
+    }
+    let key = directory.sort_key();
+    (Bound::Included([&key, "\0"].concat()), Bound::Excluded(after_tree(&key)))
+}
+
+/// The first key that can follow an entry and all below it.
+fn after_tree(key: &str) -> String {
+    [key, "\u{1}"].concat()
+}
+
+/// Says what exists already, from which a client sees whether its own mkdir was repeated.
+fn with_existing_type(failure: Failure, existing: Option<&Entry>) -> Failure {
+    match existing {
+        Some(entry) if failure.code() != Code::ConditionNotMet => failure.with_header(
+            "x-ms-existing-resource-type",
+            if entry.is_directory() { "directory" } else { "file" },
+        ),
+        _ => failure,
+    }
+}

@@ -1,0 +1,70 @@
+//! Takes over the files that lie in an account's folder already.
+
+use std::{fs, io, time::SystemTime};
+
+use super::{
+    Account, Store,
+    entry::{Entry, FileNode, Node},
+    filesystem::Filesystem,
+};
+use crate::lake::{
+    name::{PathName, is_filesystem_name},
+    properties::{ContentHeaders, Properties},
+    stamp::Stamp,
+};
+
+/// Enters every folder of an account as a filesystem with all that is in it.
+pub(super) fn filesystems(store: &Store, account: &Account) -> io::Result<()> {
+    for found in fs::read_dir(&account.dir)? {
+        let found = found?;
+        let name = found.file_name();
+        match name.to_str().filter(|name| is_filesystem_name(name)) {
+            Some(name) if found.file_type()?.is_dir() => {
+                let mut filesystem = account.make_filesystem(name, Properties::default(), store)?;
+                content(store, &mut filesystem)?;
+                account.lock().insert(name.to_owned(), filesystem);
+            }
+            _ => tracing::warn!(?name, "not a filesystem of the lake: left alone"),
+        }
+    }
+    Ok(())
+}
+
+fn content(store: &Store, filesystem: &mut Filesystem) -> io::Result<()> {
+    let mut waiting = vec![PathName::root()];
+    while let Some(directory) = waiting.pop() {
+        for found in fs::read_dir(filesystem.disk_path(&directory))? {
+            let found = found?;
+            let name = found.file_name();
+            let Some(path) = name.to_str().and_then(|name| directory.child(name)) else {
+                tracing::warn!(?name, "the lake has no such names: left alone");
+                continue;
+            };
+            let metadata = found.metadata()?;
+            let stamp =
+                Stamp::from_system_time(metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH));
+            if metadata.is_dir() {
+                filesystem.adopt(&path, Entry::directory(stamp));
+                waiting.push(path);
+            } else if metadata.is_file() {
+                filesystem.adopt(&path, file(store, stamp, metadata.len()));
+            } else {
+                tracing::warn!(%path, "neither file nor directory: left alone");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn file(store: &Store, stamp: Stamp, length: u64) -> Entry {
+    Entry {
+        node: Node::File(Box::new(FileNode {
+            id: store.file_id(),
+            length,
+            headers: ContentHeaders::default(),
+            blocks: [].into(),
+            draft: None,
+        })),
+        ..Entry::directory(stamp)
+    }
+}

@@ -1,0 +1,120 @@
+//! What there is at a path.
+
+use http::Method;
+use time::OffsetDateTime;
+
+use crate::{
+    client::LakeClient,
+    error::{Error, ErrorKind, Result},
+    etag::ETag,
+    path::LakePath,
+    wire::{Endpoint, Headers, Request},
+};
+
+/// What the service knows of a file or directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PathProperties {
+    /// Where it is.
+    pub path: LakePath,
+    /// File or directory.
+    pub path_type: PathType,
+    /// Length in bytes; 0 for a directory.
+    pub size: u64,
+    /// The mark of its present state.
+    pub etag: ETag,
+    /// When it was changed, in UTC and whole seconds; for a directory, when it was made or renamed.
+    pub last_modified: Option<OffsetDateTime>,
+    /// `Content-Type`, which writers may set; `application/octet-stream` if they did not.
+    pub content_type: Option<String>,
+}
+
+/// File or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PathType {
+    /// A directory, possibly empty.
+    Directory,
+    /// A file.
+    File,
+}
+
+impl PathProperties {
+    /// Whether this is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.path_type == PathType::Directory
+    }
+}
+
+impl LakeClient {
+    /// Asks whether a file or directory is at `path`. A filesystem that does not exist holds none.
+    ///
+    /// # Errors
+    /// `PermissionDenied`, `Unauthenticated`, `Connect` and what else keeps the service from
+    /// answering; never `NotFound`.
+    ///
+    /// # Cancel safety
+    /// Safe: it changes nothing.
+    pub async fn exists(&self, path: &LakePath) -> Result<bool> {
+        match self.properties(path).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for the properties of the file or directory at `path`.
+    ///
+    /// # Errors
+    /// - `NotFound`: there is nothing at `path`.
+    /// - `PermissionDenied`: the identity may not read there.
+    ///
+    /// # Cancel safety
+    /// Safe: it changes nothing.
+    ///
+    /// Spec: <https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/get-properties>
+    pub async fn properties(&self, path: &LakePath) -> Result<PathProperties> {
+        // The root of a filesystem answers to properties of its own, which have no type.
+        if path.is_root() {
+            return self.root_properties(path).await;
+        }
+        let url = self.wire.url(Endpoint::Dfs, path, &[]);
+        let request = Request::new("look at", path.to_string(), Method::HEAD, url);
+        let (response, _) = self.wire.send(&request).await?;
+        let headers = response.headers();
+        let path_type = if headers.is_directory() { PathType::Directory } else { PathType::File };
+        let size = match path_type {
+            PathType::Directory => 0,
+            PathType::File => {
+                headers.content_length().ok_or_else(|| missing(&request, "Content-Length"))?
+            }
+        };
+        Ok(PathProperties {
+            path: path.clone(),
+            path_type,
+            size,
+            etag: headers.etag().ok_or_else(|| missing(&request, "ETag"))?,
+            last_modified: headers.last_modified(),
+            content_type: headers.content_type(),
+        })
+    }
+
+    async fn root_properties(&self, path: &LakePath) -> Result<PathProperties> {
+        let url = self.wire.url(Endpoint::Dfs, path, &[("resource", "filesystem")]);
+        let request = Request::new("look at", path.to_string(), Method::HEAD, url);
+        let (response, _) = self.wire.send(&request).await?;
+        let headers = response.headers();
+        Ok(PathProperties {
+            path: path.clone(),
+            path_type: PathType::Directory,
+            size: 0,
+            etag: headers.etag().ok_or_else(|| missing(&request, "ETag"))?,
+            last_modified: headers.last_modified(),
+            content_type: None,
+        })
+    }
+}
+
+/// The answer lacks a header that it must have.
+pub(crate) fn missing(request: &Request, header: &str) -> Error {
+    request.error(ErrorKind::InvalidResponse).with_detail(format!("the answer has no {header}"))
+}

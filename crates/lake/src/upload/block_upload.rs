@@ -1,0 +1,340 @@
+//! A file being written by somebody who produces its bytes piece by piece.
+
+use std::{mem, sync::Arc};
+
+use bytes::Bytes;
+use http::Method;
+use tokio::task::JoinSet;
+
+use super::{
+    Published, UploadOptions,
+    block::{Block, X_MS_CONTENT_CRC64},
+    block_list::BlockIds,
+};
+use crate::{
+    client::LakeClient,
+    error::{Error, ErrorKind, Result},
+    etag::WriteCondition,
+    names::conditional,
+    path::LakePath,
+    properties::missing,
+    read::Advance,
+    wire::{Body, Endpoint, Headers, Request, Wire, collect},
+};
+
+/// A file on its way into the lake.
+///
+/// Blocks are sent in the background while the producer goes on; [`finish`](Self::finish) makes
+/// them a file in one step. Until then nothing is visible, and an upload that is dropped or
+/// aborted publishes nothing: the service forgets its blocks after a week.
+///
+/// ```no_run
+/// # async fn example(lake: &azconnect_lake::LakeClient) -> azconnect_lake::Result<()> {
+/// let mut upload = lake.block_upload(&"raw/a.bin".parse()?, Default::default())?;
+/// for _ in 0..100 {
+///     upload.write(vec![0; 1 << 20].into()).await?;
+/// }
+/// println!("{} bytes", upload.finish().await?.bytes);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct BlockUpload {
+    target: Arc<Target>,
+    options: UploadOptions,
+    advance: Advance,
+    filling: Block,
+    block_bytes: usize,
+    blocks_begun: u32,
+    bytes_taken: u64,
+    in_flight: JoinSet<Result<()>>,
+    state: State,
+}
+
+/// What every block of an upload needs.
+#[derive(Debug)]
+struct Target {
+    wire: Arc<Wire>,
+    path: LakePath,
+    ids: BlockIds,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// A write was dropped midway or failed: nobody knows what the file would hold.
+    Broken,
+}
+
+impl LakeClient {
+    /// Begins an upload to the file at `path`. Nothing is sent before there is a block to send.
+    ///
+    /// # Errors
+    /// `InvalidInput`: `path` is the root of a filesystem.
+    pub fn block_upload(&self, path: &LakePath, options: UploadOptions) -> Result<BlockUpload> {
+        if path.is_root() {
+            return Err(Error::invalid_input(
+                UPLOAD,
+                path.to_string(),
+                "this is the root of the filesystem: name a file in it",
+            ));
+        }
+        let block_bytes = block_bytes(&options);
+        let target =
+            Target { wire: Arc::clone(&self.wire), path: path.clone(), ids: BlockIds::new() };
+        Ok(BlockUpload {
+            target: Arc::new(target),
+            advance: Advance::new(options.progress.clone(), options.bytes_expected),
+            options,
+            filling: Block::default(),
+            block_bytes,
+            blocks_begun: 0,
+            bytes_taken: 0,
+            in_flight: JoinSet::new(),
+            state: State::Open,
+        })
+    }
+}
+
+impl BlockUpload {
+    /// Appends `bytes` to the file. Waits while as many blocks are on their way as the options
+    /// allow, and so holds a fast producer back.
+    ///
+    /// Pieces of 64 KiB and more are sent from where they are, without a copy.
+    ///
+    /// # Errors
+    /// Those of any block so far. After an error the upload can only be dropped.
+    ///
+    /// # Cancel safety
+    /// Not safe: after a future that was dropped before its end, every further call fails, since
+    /// a part of `bytes` may have been taken. Nothing is published then.
+    pub async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
+        self.begin_work()?;
+        self.bytes_taken += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let room = self.block_bytes - self.filling.len();
+            self.filling.push(bytes.split_to(room.min(bytes.len())));
+            if self.filling.len() == self.block_bytes {
+                self.send_block().await?;
+            }
+        }
+        self.state = State::Open;
+        Ok(())
+    }
+
+    /// How many bytes have been given to [`write`](Self::write).
+    pub fn bytes_written(&self) -> u64 {
+        self.bytes_taken
+    }
+
+    /// Waits for all blocks and makes them the file, in one step, under the condition of the
+    /// options.
+    ///
+    /// # Errors
+    /// - `AlreadyExists`, `PreconditionFailed`: the condition did not hold.
+    /// - `Conflict`: `path` is a directory.
+    /// - those of any block; nothing is published then.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves open whether the whole file appears; never a part of it does.
+    ///
+    /// Spec: <https://learn.microsoft.com/rest/api/storageservices/put-block-list>
+    pub async fn finish(mut self) -> Result<Published> {
+        self.begin_work()?;
+        // A condition needs block ids: after a lost answer they alone tell whose work is there.
+        if self.blocks_begun == 0 && self.options.condition == WriteCondition::Always {
+            return self.put_whole().await;
+        }
+        if self.filling.len() > 0 {
+            self.send_block().await?;
+        }
+        while let Some(done) = self.in_flight.join_next().await {
+            finished(done, &self.target.path)?;
+        }
+        self.commit().await
+    }
+
+    /// Ends the upload without publishing anything, as dropping it does.
+    pub fn abort(self) {}
+
+    pub(crate) fn block_bytes(&self) -> usize {
+        self.block_bytes
+    }
+
+    /// Marks the upload broken until the work that begins here has ended well.
+    fn begin_work(&mut self) -> Result<()> {
+        match mem::replace(&mut self.state, State::Broken) {
+            State::Open => Ok(()),
+            State::Broken => Err(Error::invalid_input(
+                UPLOAD,
+                self.target.path.to_string(),
+                "an earlier write failed or was dropped before its end; nothing was published",
+            )),
+        }
+    }
+
+    async fn send_block(&mut self) -> Result<()> {
+        while self.in_flight.len() >= self.options.concurrency {
+            if let Some(done) = self.in_flight.join_next().await {
+                finished(done, &self.target.path)?;
+            }
+        }
+        // What failed meanwhile is not worth another block.
+        while let Some(done) = self.in_flight.try_join_next() {
+            finished(done, &self.target.path)?;
+        }
+        if self.blocks_begun == MOST_BLOCKS {
+            return Err(Error::invalid_input(
+                UPLOAD,
+                self.target.path.to_string(),
+                "a file has at most 50,000 blocks",
+            )
+            .with_hint("say how many bytes will come, or choose larger blocks"));
+        }
+        let block = mem::take(&mut self.filling);
+        let (target, number) = (Arc::clone(&self.target), self.blocks_begun);
+        let advance = self.advance.clone();
+        self.blocks_begun += 1;
+        if self.options.bytes_expected.is_none()
+            && self.blocks_begun.is_multiple_of(BLOCKS_OF_A_SIZE)
+        {
+            self.block_bytes *= 2;
+        }
+        self.in_flight.spawn(async move {
+            let length = block.len() as u64;
+            target.put_block(number, block).await?;
+            advance.by(length);
+            Ok(())
+        });
+        Ok(())
+    }
+
+    async fn put_whole(mut self) -> Result<Published> {
+        let length = self.filling.len() as u64;
+        let (body, checksum) = mem::take(&mut self.filling).into_body();
+        let mut request = self
+            .target
+            .request(&[])
+            .static_header("x-ms-blob-type", "BlockBlob")
+            .header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &checksum)?
+            .body(body);
+        if let Some(content_type) = &self.options.content_type {
+            request = request.header(X_MS_BLOB_CONTENT_TYPE, content_type)?;
+        }
+        let (response, _) = self.target.wire.send(&request).await?;
+        self.advance.by(length);
+        let etag = response.headers().etag().ok_or_else(|| missing(&request, "ETag"))?;
+        Ok(Published { etag, bytes: self.bytes_taken })
+    }
+
+    async fn commit(self) -> Result<Published> {
+        let mut request = self.target.request(&[("comp", "blocklist")]);
+        let xml = self
+            .target
+            .ids
+            .commit_xml(self.blocks_begun)
+            .map_err(|source| request.error(ErrorKind::InvalidInput).with_source(source))?;
+        request = request.body(Body::pieces(vec![xml.into()]));
+        if let Some(content_type) = &self.options.content_type {
+            request = request.header(X_MS_BLOB_CONTENT_TYPE, content_type)?;
+        }
+        let request = conditional(request, &self.options.condition)?;
+        let etag = match self.target.wire.send(&request).await {
+            Ok((response, _)) => {
+                response.headers().etag().ok_or_else(|| missing(&request, "ETag"))?
+            }
+            // The file that is there may be ours, made by an attempt whose answer was lost.
+            Err(error) if error.attempts() > 1 => {
+                match self.target.made_by_us(self.blocks_begun).await {
+                    Some(etag) => etag,
+                    None => return Err(error),
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Published { etag, bytes: self.bytes_taken })
+    }
+}
+
+impl Target {
+    fn request(&self, pairs: &[(&str, &str)]) -> Request {
+        let url = self.wire.url(Endpoint::Blob, &self.path, pairs);
+        Request::new(UPLOAD, self.path.to_string(), Method::PUT, url)
+    }
+
+    /// Spec: <https://learn.microsoft.com/rest/api/storageservices/put-block>
+    async fn put_block(&self, number: u32, block: Block) -> Result<()> {
+        let id = self.ids.id(number);
+        let (body, checksum) = block.into_body();
+        let request = self
+            .request(&[("comp", "block"), ("blockid", &id)])
+            .header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &checksum)?
+            .body(body);
+        self.wire.send(&request).await.map(drop)
+    }
+
+    /// The state of the file, if it is made of exactly our blocks.
+    async fn made_by_us(&self, blocks: u32) -> Option<crate::etag::ETag> {
+        let pairs = [("comp", "blocklist"), ("blocklisttype", "committed")];
+        let url = self.wire.url(Endpoint::Blob, &self.path, &pairs);
+        let request = Request::new("look at", self.path.to_string(), Method::GET, url);
+        let (response, _) = self.wire.send(&request).await.ok()?;
+        let etag = response.headers().etag();
+        let xml = collect(response, &request, LONGEST_BLOCK_LIST).await.ok()?;
+        self.ids.made(blocks, &xml).then_some(etag).flatten()
+    }
+}
+
+fn finished(
+    done: std::result::Result<Result<()>, tokio::task::JoinError>,
+    path: &LakePath,
+) -> Result<()> {
+    done.unwrap_or_else(|source| {
+        Err(Error::new(ErrorKind::Source, UPLOAD, path.to_string())
+            .with_detail("the task that sent a block ended early")
+            .with_source(source))
+    })
+}
+
+/// Blocks as large as asked for, or so large that the expected bytes fit into 50,000.
+fn block_bytes(options: &UploadOptions) -> usize {
+    const MIB: u64 = 1024 * 1024;
+    let needed = options.bytes_expected.unwrap_or_default().div_ceil(u64::from(MOST_BLOCKS));
+    let needed = needed.div_ceil(MIB) * MIB;
+    options.block_bytes.max(usize::try_from(needed).unwrap_or(usize::MAX))
+}
+
+const UPLOAD: &str = "upload";
+
+const X_MS_BLOB_CONTENT_TYPE: http::HeaderName =
+    http::HeaderName::from_static("x-ms-blob-content-type");
+
+/// Spec: <https://learn.microsoft.com/azure/storage/blobs/scalability-targets>
+const MOST_BLOCKS: u32 = 50_000;
+
+/// After so many blocks of an unknown number they double, which is enough for 2.4 TiB from blocks
+/// of 8 MiB.
+const BLOCKS_OF_A_SIZE: u32 = 10_000;
+
+/// 50,000 blocks of some 110 bytes each, with room to spare.
+const LONGEST_BLOCK_LIST: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_large_enough_for_the_expected_bytes() {
+        const MIB: u64 = 1024 * 1024;
+        for (asked, expected_bytes, block) in [
+            (8 * MIB, None, 8 * MIB),
+            (8 * MIB, Some(0), 8 * MIB),
+            (8 * MIB, Some(50_000 * 8 * MIB), 8 * MIB),
+            (8 * MIB, Some(50_000 * 8 * MIB + 1), 9 * MIB),
+            (MIB, Some(1 << 40), 21 * MIB),
+        ] {
+            let mut options = UploadOptions::default().with_block_bytes(asked as usize);
+            options.bytes_expected = expected_bytes;
+            assert_eq!(block_bytes(&options) as u64, block, "{asked} {expected_bytes:?}");
+        }
+    }
+}
