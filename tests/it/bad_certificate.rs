@@ -27,11 +27,11 @@ fn pfx(password: &SecretString) -> Vec<u8> {
 #[test]
 fn a_wrong_pfx_password_is_told_from_a_damaged_file() {
     let file = pfx(&SecretString::from("right"));
-    let error = Pfx::decode(&file, &SecretString::from("wrong")).unwrap_err();
+    let error = Pfx::decode(&file, &SecretString::from("canary")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongPassword);
     assert_tells(&error.to_string(), &["the password is wrong"]);
     assert_tells(error.hint().unwrap(), &["password file"]);
-    assert!(!format!("{error:?}{}", told(&error)).contains("wrong\""));
+    assert!(!format!("{error:?}{}", told(&error)).contains("canary"));
 }
 
 #[test]
@@ -39,10 +39,14 @@ fn a_corrupt_pfx_is_told_from_a_wrong_password() {
     let password = SecretString::from("right");
     let file = pfx(&password);
     let (half, _) = file.split_at(file.len() / 2);
-    for damaged in [half.to_vec(), b"not a PFX file at all".to_vec(), Vec::new()] {
-        let error = Pfx::decode(&damaged, &password).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-        assert_tells(error.hint().unwrap(), &["again"]);
+    let error = Pfx::decode(half, &password).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert_tells(error.hint().unwrap(), &["copy or export the file again"]);
+
+    for other in [&b"not a PFX file at all"[..], b""] {
+        let error = Pfx::decode(other, &password).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.hint().is_some(), "{error:?}");
     }
 }
 

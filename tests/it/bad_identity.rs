@@ -2,7 +2,6 @@
 
 use azconnect_auth::{Error, ErrorKind};
 use azconnect_emulators::{Config, ManagedIdentityConfig, Role};
-use azure_core::credentials::TokenCredential;
 
 use crate::world::{World, assert_tells, find, told};
 

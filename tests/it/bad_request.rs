@@ -45,7 +45,7 @@ async fn a_connection_cut_in_mid_result_leaves_no_file_in_the_lake() {
     let lake = world.harness.lake(world.identity()).unwrap();
     let synapse = world.harness.synapse(world.identity()).unwrap();
     let path: azconnect_lake::LakePath = "raw/people.parquet".parse().unwrap();
-    world.harness.emulators().faults().cut_synapse_result(Some(600));
+    world.harness.emulators().faults().cut_synapse_result(Some(200));
     let export = Export::builder(synapse, "SELECT * FROM people", lake.clone(), path.clone())
         .build()
         .unwrap();

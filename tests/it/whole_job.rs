@@ -4,7 +4,6 @@ use arrow::compute::concat_batches;
 use azconnect_synapse::{Login, SynapseClient};
 use azconnect_transfer::{Export, TableName};
 use futures::TryStreamExt;
-use secrecy::ExposeSecret;
 
 use crate::world::{World, people};
 
@@ -26,7 +25,7 @@ async fn every_cell_of_a_table_makes_the_way_to_the_lake_and_back() {
 
     let path = "raw/people.parquet".parse().unwrap();
     assert!(lake.exists(&path).await.unwrap());
-    let reader = lake.read_parquet(&path).await.unwrap();
+    let reader = lake.read_parquet(&path, Default::default()).await.unwrap();
     let batches: Vec<_> = reader.try_collect().await.unwrap();
     let read_back = concat_batches(&batches[0].schema(), &batches).unwrap();
     assert_eq!(read_back.columns(), people().columns());
@@ -43,7 +42,8 @@ async fn a_password_from_the_vault_logs_in_to_synapse() {
 
     let vault = world.harness.vault(world.identity()).unwrap();
     let secret = vault.secret(&"sql-password".parse().unwrap()).await.unwrap();
-    let login = Login::Password { user: "demo".to_owned(), password: secret.value.into_secret_string() };
+    let login =
+        Login::Password { user: "demo".to_owned(), password: secret.value.into_secret_string() };
     let emulators = world.harness.emulators();
     let synapse =
         SynapseClient::builder("syn-demo.sql.azuresynapse.net".parse().unwrap(), "demo", login)

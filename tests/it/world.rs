@@ -103,7 +103,7 @@ fn write(batch: &RecordBatch, path: &Path) {
 }
 
 /// The first error in the chain of sources that is an `E`.
-pub(crate) fn find<E: Error + 'static>(error: &(dyn Error + 'static)) -> &E {
+pub(crate) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> &'a E {
     let mut level = Some(error);
     while let Some(error) = level {
         if let Some(found) = error.downcast_ref() {

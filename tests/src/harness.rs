@@ -138,10 +138,10 @@ impl FixedToken {
 
 #[async_trait::async_trait]
 impl TokenCredential for FixedToken {
-    async fn get_token<'a>(
-        &'a self,
-        _scopes: &[&'a str],
-        _options: Option<TokenRequestOptions<'a>>,
+    async fn get_token(
+        &self,
+        _scopes: &[&str],
+        _options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let expires_on = OffsetDateTime::now_utc() + azure_core::time::Duration::hours(1);
         Ok(AccessToken::new(self.0.expose_secret().to_owned(), expires_on))

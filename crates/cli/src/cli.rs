@@ -15,7 +15,7 @@ use crate::{
 /// Connects data jobs to Azure: identity, secrets, Synapse and the data lake in one command.
 #[derive(Debug, Parser)]
 #[command(name = "azconnect", version, about, after_help = EXAMPLES, max_term_width = 100)]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalOptions,
@@ -38,9 +38,9 @@ pub(crate) struct GlobalOptions {
     #[arg(default_value = "public", help_heading = "Global options")]
     pub(crate) cloud: String,
 
-    /// Form of the result on stdout; `sql query` also writes csv, arrow and parquet
+    /// Form of the result: table, json, tsv or none; `sql query` also writes csv, arrow and parquet
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value = "table")]
-    #[arg(help_heading = "Global options")]
+    #[arg(hide_possible_values = true, help_heading = "Global options")]
     pub(crate) output: OutputFormat,
 
     /// Log more to stderr: once for steps, twice for requests, three times for everything
@@ -60,9 +60,10 @@ pub(crate) struct GlobalOptions {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Identity options")]
 pub(crate) struct CredentialOptions {
-    /// Method of proof; when absent it follows from the other options and the environment
+    /// Proof to use: managed-identity, certificate or secret (AZURE_CLIENT_SECRET); when absent it follows from the
+    /// other options and the environment
     #[arg(long, global = true, value_enum, value_name = "METHOD", env = "AZCONNECT_AUTH")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, hide_possible_values = true)]
     pub(crate) auth: Option<AuthMethod>,
 
     /// Managed identity to use: client id, `object:<GUID>`, or ARM resource id

@@ -33,15 +33,6 @@ pub(crate) fn synapse(
     context: &Context,
     server: &str,
     database: &str,
-) -> Result<SynapseClientBuilder, Failure> {
-    synapse_as(context, server, database, Login::AccessToken(context.credential()?))
-}
-
-/// The same with a login of the caller's.
-pub(crate) fn synapse_as(
-    context: &Context,
-    server: &str,
-    database: &str,
     login: Login,
 ) -> Result<SynapseClientBuilder, Failure> {
     let cloud = context.cloud()?;

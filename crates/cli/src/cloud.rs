@@ -86,11 +86,6 @@ impl Cloud {
         self.service_url(KEY_VAULT, "vault", vault)
     }
 
-    /// The scope of Key Vault's tokens.
-    pub(crate) fn key_vault_scope(&self) -> Result<&str, Failure> {
-        Ok(&self.service(KEY_VAULT)?.scope)
-    }
-
     /// Both endpoints of a storage account, given its name.
     pub(crate) fn lake_endpoints(&self, account: &str) -> Result<LakeEndpoints, Failure> {
         Ok(LakeEndpoints {

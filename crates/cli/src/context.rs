@@ -3,7 +3,7 @@
 //! | a command needs | it asks for |
 //! | --- | --- |
 //! | to print its result | [`Context::printer`]: `records`, `record`, `value`, `raw`, `stdout` |
-//! | to show progress | [`Context::progress`]: `bytes`, `rows`, `spinner` |
+//! | to show progress | [`Context::progress`]: `bytes`, `rows` |
 //! | the cloud | [`Context::cloud`], then `key_vault_url(vault)`, `lake_endpoints(account)`, `synapse_server(workspace_or_host)` |
 //! | an HTTP client for the lake | [`Context::http_client`] |
 //! | a transport for azure_core | [`Context::transport`] |

@@ -26,7 +26,8 @@ pub(crate) enum Status {
     BrokenPipe,
     /// The request failed: 1.
     Failed,
-    /// A program that ran in our place ended with this status.
+    /// A program that ran in our place ended with this status, where it cannot take our place.
+    #[cfg(not(unix))]
     Passed(u8),
     /// The user or the scheduler stopped the program: 128 plus the signal's number.
     Signal(u8),
@@ -89,7 +90,12 @@ impl Failure {
 
     /// Writes the failure for a person and tells the exit status.
     pub(crate) fn report(&self, writer: &mut impl io::Write) -> ExitCode {
-        let silent = matches!(self.0.status, Status::BrokenPipe | Status::Passed(_));
+        let silent = match self.0.status {
+            Status::BrokenPipe => true,
+            #[cfg(not(unix))]
+            Status::Passed(_) => true,
+            _ => false,
+        };
         if !silent {
             // If stderr is gone too there is nobody left to tell.
             let _ = write!(writer, "{self}");
@@ -97,6 +103,7 @@ impl Failure {
         match self.0.status {
             Status::BrokenPipe => ExitCode::SUCCESS,
             Status::Failed => ExitCode::from(1),
+            #[cfg(not(unix))]
             Status::Passed(status) => ExitCode::from(status),
             Status::Signal(signal) => ExitCode::from(128_u8.saturating_add(signal)),
             Status::TimedOut => ExitCode::from(3),

@@ -9,6 +9,7 @@ mod cli;
 mod clients;
 mod cloud;
 mod commands;
+mod connection;
 mod context;
 mod credential;
 mod environment;

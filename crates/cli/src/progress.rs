@@ -32,11 +32,6 @@ impl Progress {
         self.show(ProgressBar::no_length(), ROWS, message.into())
     }
 
-    /// A sign of life while one request is under way.
-    pub(crate) fn spinner(self, message: impl Into<String>) -> ProgressBar {
-        self.show(ProgressBar::new_spinner(), SPINNER, message.into())
-    }
-
     fn show(self, bar: ProgressBar, template: &str, message: String) -> ProgressBar {
         if !self.visible {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -55,7 +50,6 @@ impl Progress {
 const BYTES_OF_TOTAL: &str = "{msg} [{bar:30}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
 const BYTES: &str = "{spinner} {msg} {bytes} {binary_bytes_per_sec} {elapsed}";
 const ROWS: &str = "{spinner} {msg} {human_pos} rows {per_sec} {elapsed}";
-const SPINNER: &str = "{spinner} {msg} {elapsed}";
 
 #[cfg(test)]
 mod tests {
@@ -63,7 +57,7 @@ mod tests {
 
     #[test]
     fn templates_are_valid() {
-        for template in [BYTES_OF_TOTAL, BYTES, ROWS, SPINNER] {
+        for template in [BYTES_OF_TOTAL, BYTES, ROWS] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

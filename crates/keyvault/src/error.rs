@@ -97,17 +97,23 @@ impl Error {
         vault: &str,
         source: azure_core::Error,
     ) -> Self {
-        let (kind, facts) = classify(&source);
+        let Answer { kind, facts, message: said } = Answer::of(&source);
         let what = facts.service_code.clone().unwrap_or_else(|| described(kind).to_owned());
         let mut message = format!("cannot {} {resource}: {what}", operation.name());
         if let Some(status) = facts.http_status {
             message.push_str(&format!(" ({status})"));
         }
         let mut error = Self::new(kind, message);
-        error.0.hint = hint(kind, facts.service_code.as_deref(), vault);
+        // What went wrong at a credential, that credential knows: its hint is the better one.
+        if !matches!(source.kind(), CoreErrorKind::Credential) {
+            error.0.hint = hint(kind, facts.service_code.as_deref(), vault);
+        }
         error.0.operation = Some(operation);
         error.0.facts = facts;
-        error.0.source = Some(Box::new(source));
+        error.0.source = Some(match said {
+            Some(said) => Box::new(said),
+            None => Box::new(source),
+        });
         error
     }
 
@@ -200,6 +206,26 @@ impl StdError for Error {
     }
 }
 
+/// What the vault said, on one line. The official client's own error shows the raw JSON of an
+/// answer whose text has line feeds, as that of every missing role.
+#[derive(Debug)]
+struct VaultMessage(String);
+
+impl VaultMessage {
+    fn new(text: &str) -> Self {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        Self(lines.collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl fmt::Display for VaultMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for VaultMessage {}
+
 /// The body of an error answer.
 #[derive(Deserialize)]
 struct Body {
@@ -209,6 +235,7 @@ struct Body {
 #[derive(Deserialize)]
 struct Detail {
     code: Option<String>,
+    message: Option<String>,
     innererror: Option<Box<Detail>>,
 }
 
@@ -219,31 +246,49 @@ impl Detail {
     }
 }
 
-fn classify(error: &azure_core::Error) -> (ErrorKind, Facts) {
-    let (status, code, response) = match error.kind() {
-        CoreErrorKind::HttpResponse { status, error_code, raw_response } => {
-            (u16::from(*status), error_code, raw_response.as_deref())
-        }
-        // A token is asked for in the middle of a call; what else has no kind of its own there is
-        // a challenge that the client does not answer: its resource is not that of the vault.
-        CoreErrorKind::Credential | CoreErrorKind::Other => {
-            return (ErrorKind::Unauthenticated, Facts::default());
-        }
-        CoreErrorKind::DataConversion => return (ErrorKind::InvalidResponse, Facts::default()),
-        CoreErrorKind::Connection | CoreErrorKind::Io => {
-            return (ErrorKind::Connect, Facts::default());
-        }
-    };
-    let service_code = response.and_then(code_of).or_else(|| code.clone());
-    let kind = kind_of(status, service_code.as_deref());
-    let request_id =
-        response.and_then(|response| response.headers().get_optional_string(&X_MS_REQUEST_ID));
-    (kind, Facts { http_status: Some(status), service_code, request_id })
+/// What an error of the official client comes down to.
+struct Answer {
+    kind: ErrorKind,
+    facts: Facts,
+    message: Option<VaultMessage>,
 }
 
-fn code_of(response: &RawResponse) -> Option<String> {
-    let body: Body = serde_json::from_slice(response.body().as_ref()).ok()?;
-    body.error.code()
+impl Answer {
+    fn of(error: &azure_core::Error) -> Self {
+        match error.kind() {
+            CoreErrorKind::HttpResponse { status, error_code, raw_response } => {
+                Self::of_response(u16::from(*status), error_code, raw_response.as_deref())
+            }
+            // A token is asked for in the middle of a call; what else has no kind of its own there
+            // is a challenge that the client does not answer: its resource is not the vault's.
+            CoreErrorKind::Credential | CoreErrorKind::Other => {
+                Self::without_response(ErrorKind::Unauthenticated)
+            }
+            CoreErrorKind::DataConversion => Self::without_response(ErrorKind::InvalidResponse),
+            CoreErrorKind::Connection | CoreErrorKind::Io => {
+                Self::without_response(ErrorKind::Connect)
+            }
+        }
+    }
+
+    fn of_response(status: u16, code: &Option<String>, response: Option<&RawResponse>) -> Self {
+        let body = response
+            .and_then(|response| serde_json::from_slice::<Body>(response.body().as_ref()).ok());
+        let message = body.as_ref().and_then(|body| body.error.message.as_deref());
+        let message = message.map(VaultMessage::new);
+        let service_code = body.and_then(|body| body.error.code()).or_else(|| code.clone());
+        let request_id =
+            response.and_then(|response| response.headers().get_optional_string(&X_MS_REQUEST_ID));
+        Self {
+            kind: kind_of(status, service_code.as_deref()),
+            facts: Facts { http_status: Some(status), service_code, request_id },
+            message,
+        }
+    }
+
+    fn without_response(kind: ErrorKind) -> Self {
+        Self { kind, facts: Facts::default(), message: None }
+    }
 }
 
 fn kind_of(status: u16, code: Option<&str>) -> ErrorKind {
@@ -345,6 +390,12 @@ mod tests {
         let body = br#"{"error":{"code":"Forbidden","message":"no","innererror":{"code":"ForbiddenByRbac"}}}"#;
         let body: Body = serde_json::from_slice(body).unwrap();
         assert_eq!(body.error.code().as_deref(), Some("ForbiddenByRbac"));
+    }
+
+    #[test]
+    fn a_message_of_many_lines_becomes_one() {
+        let message = VaultMessage::new("Caller is not authorized.\r\nCaller: appid=1\r\n\r\n");
+        assert_eq!(message.to_string(), "Caller is not authorized.; Caller: appid=1");
     }
 
     #[test]

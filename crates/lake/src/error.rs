@@ -138,14 +138,21 @@ impl Error {
         path: &std::path::Path,
         source: std::io::Error,
     ) -> Self {
-        let full = source.kind() == std::io::ErrorKind::StorageFull;
-        let error = Self::new(ErrorKind::LocalFile, operation, path.display().to_string())
-            .with_source(source);
-        if full {
-            error
-                .with_hint("free space on that disk, or choose another place; nothing was replaced")
-        } else {
-            error
+        let (kind, hint) = match source.kind() {
+            std::io::ErrorKind::AlreadyExists => (
+                ErrorKind::AlreadyExists,
+                Some("choose another name, or allow what is there to be replaced"),
+            ),
+            std::io::ErrorKind::StorageFull => (
+                ErrorKind::LocalFile,
+                Some("free space on that disk, or choose another place; nothing was replaced"),
+            ),
+            _ => (ErrorKind::LocalFile, None),
+        };
+        let error = Self::new(kind, operation, path.display().to_string()).with_source(source);
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
         }
     }
 

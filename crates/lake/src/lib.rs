@@ -30,7 +30,7 @@ pub use self::{
     path::{AccountName, FilesystemName, LakePath, LakeUrl},
     progress::{Progress, ProgressHook},
     properties::{PathProperties, PathType},
-    read::{DownloadOptions, Downloaded, LakeReader},
+    read::{DownloadOptions, Downloaded, ExistingFile, LakeReader},
     upload::{BlockUpload, Published, UploadOptions},
     wire::RetryOptions,
 };

@@ -198,7 +198,6 @@ fn parse_page(body: &[u8], directory: &LakePath) -> Result<VecDeque<PathEntry>, 
 
 #[derive(Deserialize)]
 struct Page {
-    #[serde(default)]
     paths: Vec<Line>,
 }
 

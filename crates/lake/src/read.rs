@@ -42,7 +42,18 @@ pub struct DownloadOptions {
     part_bytes: u64,
     concurrency: usize,
     if_match: Option<ETag>,
+    existing_file: ExistingFile,
     progress: Option<ProgressHook>,
+}
+
+/// What a download does with a local file that has the name already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExistingFile {
+    /// It stays, and the download ends with `AlreadyExists`.
+    Keep,
+    /// It is replaced when the new one is whole.
+    #[default]
+    Replace,
 }
 
 /// A file being read from its start to its end, part by part.
@@ -64,7 +75,13 @@ pub(crate) struct FileFacts {
 impl Default for DownloadOptions {
     /// 4 parts of 8 MiB at a time, of whatever state the file is in.
     fn default() -> Self {
-        Self { part_bytes: 8 * 1024 * 1024, concurrency: 4, if_match: None, progress: None }
+        Self {
+            part_bytes: 8 * 1024 * 1024,
+            concurrency: 4,
+            if_match: None,
+            existing_file: ExistingFile::Replace,
+            progress: None,
+        }
     }
 }
 
@@ -89,6 +106,13 @@ impl DownloadOptions {
     #[must_use]
     pub fn with_if_match(mut self, etag: ETag) -> Self {
         self.if_match = Some(etag);
+        self
+    }
+
+    /// What a download does with a local file that has the name already. Default: replaces it.
+    #[must_use]
+    pub fn with_existing_file(mut self, existing_file: ExistingFile) -> Self {
+        self.existing_file = existing_file;
         self
     }
 
@@ -272,6 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges, one of them of one")]
     fn parts_cover_a_range_once() {
         for (range, part_bytes, expected) in [
             (0..0, 4, vec![]),

@@ -180,7 +180,7 @@ impl LakeClient {
             if found.is_dir() {
                 return Err(std::io::ErrorKind::IsADirectory.into());
             }
-            let length = found.is_file().then(|| found.len());
+            let length = found.is_file().then_some(found.len());
             Ok((file, length))
         })
         .await

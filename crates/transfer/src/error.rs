@@ -104,8 +104,11 @@ impl Error {
         let message =
             format!("cannot export to {target}: reading the result failed, no file was published");
         let mut error = Self::new(kind_of_synapse(source.kind()), Stage::Read, message);
-        error.0.hint = source.hint().map(str::to_owned);
         error.0.transient = source.is_transient();
+        error.0.hint = match source.hint() {
+            Some(hint) => Some(hint.to_owned()),
+            None => source.is_transient().then(|| RUN_AGAIN.to_owned()),
+        };
         error.with_source(source)
     }
 
@@ -206,3 +209,5 @@ fn kind_of_lake(kind: azconnect_lake::ErrorKind) -> ErrorKind {
         _ => ErrorKind::Unavailable,
     }
 }
+
+const RUN_AGAIN: &str = "run the export again: nothing was published, and a result cannot be read on from where it broke";

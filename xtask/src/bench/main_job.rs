@@ -72,6 +72,7 @@ fn ours(workspace: &Workspace) -> Contender {
             "demo",
             "--identity",
             JOBS_CLIENT_ID,
+            "--overwrite",
             "abfss://raw@lakedemo.dfs.core.windows.net/bench/ours.parquet",
         ]
         .map(Into::into),

@@ -23,8 +23,12 @@ pub(super) fn classify(
 ) -> Attempt {
     let refusal = Refusal::read(&answer.body);
     let kind = kind_of(answer.status, &refusal);
+    let who = match identity {
+        Identity::SystemAssigned => String::new(),
+        named => format!(" as `{named}`"),
+    };
     let mut message = format!(
-        "cannot get a token for `{scope}`: {} at {} answered {}",
+        "cannot get a token for `{scope}`{who}: {} at {} answered {}",
         source.name(),
         source.endpoint().origin().ascii_serialization(),
         answer.status

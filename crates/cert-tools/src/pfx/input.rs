@@ -16,7 +16,9 @@ pub(super) fn to_binary(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
     if text.is_empty() {
-        return Err(Error::invalid("the PFX file is empty"));
+        return Err(
+            Error::invalid("the PFX file is empty").with_hint("copy or export the file again")
+        );
     }
     if text.starts_with(b"-----BEGIN ") {
         return Err(Error::invalid("the file is PEM text, not a PFX file")
@@ -27,7 +29,8 @@ pub(super) fn to_binary(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     match BASE64.decode(&*digits).map(Zeroizing::new) {
         Ok(binary) if binary.first() == Some(&SEQUENCE) => Ok(binary),
         // The decoder's error would quote a byte of what may be a secret.
-        _ => Err(Error::invalid("the file is not a PFX file, nor base64 text of one")),
+        _ => Err(Error::invalid("the file is not a PFX file, nor base64 text of one")
+            .with_hint("check its name; a PFX file (also `.p12`) is binary, or base64 text as Key Vault gives it")),
     }
 }
 

@@ -131,7 +131,11 @@ Which credential is used, first that applies:
      `--identity`: a managed identity
   3. AZCONNECT_IDENTITY; AZURE_CLIENT_SECRET; AZURE_CLIENT_CERTIFICATE_PATH
   4. the managed identity of this machine
-A credential that was chosen and fails is an error; no other is tried.";
+A credential that was chosen and fails is an error; no other is tried.
+
+Examples:
+  azconnect auth describe
+  azconnect auth token --scope https://vault.azure.net/.default";
 
 const TOKEN_EXAMPLES: &str = "\
 Examples:

@@ -1,13 +1,14 @@
 //! `azconnect export`: a query's result becomes a Parquet file in the lake.
 
 use azconnect_lake::{LakeUrl, ParquetCompression, ParquetWriteOptions};
-use azconnect_synapse::{QueryOptions, SynapseClientBuilder};
+use azconnect_synapse::QueryOptions;
 use azconnect_transfer::{Export, ExportOutcome, ExportReport, IfExists, TableName};
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 
 use crate::{
     clients,
+    connection::ConnectionArgs,
     context::Context,
     failure::Failure,
     printer::{Column, bytes, count},
@@ -26,13 +27,8 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "NAME")]
     table: Option<TableName>,
 
-    /// Synapse workspace, or host name with an optional port
-    #[arg(long, value_name = "WORKSPACE|HOST[,PORT]")]
-    server: String,
-
-    /// Database
-    #[arg(long, value_name = "NAME")]
-    database: String,
+    #[command(flatten)]
+    connection: ConnectionArgs,
 
     /// Replace the file if it exists
     #[arg(long, conflicts_with = "if_not_exists")]
@@ -55,11 +51,6 @@ pub(crate) struct ExportArgs {
     /// Compression of the file
     #[arg(long, value_enum, value_name = "CODEC", default_value = "zstd")]
     compression: Compression,
-
-    /// Read through this ODBC driver instead of the built-in client
-    #[cfg(feature = "odbc")]
-    #[arg(long, value_name = "NAME|FILE")]
-    odbc_driver: Option<String>,
 
     /// Where the file goes: `abfss://FILESYSTEM@ACCOUNT.dfs.core.windows.net/PATH`
     #[arg(value_name = "URL")]
@@ -85,10 +76,10 @@ struct Exported {
 /// Runs `export`.
 pub(crate) async fn run(args: ExportArgs, context: &Context) -> Result<(), Failure> {
     let lake = clients::lake(context, &args.to)?;
-    let synapse = args.backend(clients::synapse(context, &args.server, &args.database)?);
+    let synapse = args.connection.client(context)?;
     let bar = context.progress().rows(["exporting to ", args.to.path().path()].concat());
     let shown = bar.clone();
-    let export = Export::builder(synapse.build()?, args.sql(), lake, args.to.path().clone())
+    let export = Export::builder(synapse, args.sql(), lake, args.to.path().clone())
         .with_query_options(QueryOptions::default().with_batch_rows(args.batch_rows as usize))
         .with_parquet_options(args.parquet())
         .with_if_exists(args.if_exists())
@@ -127,20 +118,6 @@ impl ExportArgs {
         ParquetWriteOptions::default()
             .with_compression(compression)
             .with_row_group_rows(self.row_group_rows as usize)
-    }
-
-    #[cfg(feature = "odbc")]
-    fn backend(&self, builder: SynapseClientBuilder) -> SynapseClientBuilder {
-        match self.odbc_driver.clone() {
-            Some(driver) => builder.with_backend(azconnect_synapse::Backend::Odbc { driver }),
-            None => builder,
-        }
-    }
-
-    #[cfg(not(feature = "odbc"))]
-    #[expect(clippy::unused_self, reason = "the other form of this function asks the arguments")]
-    fn backend(&self, builder: SynapseClientBuilder) -> SynapseClientBuilder {
-        builder
     }
 }
 

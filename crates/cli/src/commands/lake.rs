@@ -1,4 +1,11 @@
-//! `azconnect lake`.
+//! `azconnect lake`: files of the data lake, listed, read, copied and removed.
+
+mod cat;
+mod copy;
+mod list;
+mod location;
+mod record;
+mod remove;
 
 use clap::{Args, Subcommand};
 
@@ -6,6 +13,7 @@ use crate::{context::Context, failure::Failure};
 
 /// Arguments of `lake`.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct LakeArgs {
     #[command(subcommand)]
     command: LakeCommand,
@@ -13,19 +21,34 @@ pub(crate) struct LakeArgs {
 
 #[derive(Debug, Subcommand)]
 enum LakeCommand {
-    /// List files
-    Ls,
-    /// Show properties
-    Stat,
-    /// Print a file
-    Cat,
-    /// Copy files
-    Cp,
-    /// Remove files
-    Rm,
+    /// List what is in a directory
+    Ls(list::LsArgs),
+    /// Show the properties of a file or directory
+    Stat(list::StatArgs),
+    /// Write files to stdout
+    Cat(cat::CatArgs),
+    /// Copy a file, a directory or a stream between this machine and the lake
+    Cp(copy::CpArgs),
+    /// Delete files, or directories with all that is below them
+    Rm(remove::RmArgs),
 }
 
 /// Runs `lake`.
-pub(crate) async fn run(args: LakeArgs, _context: &Context) -> Result<(), Failure> {
-    Err(Failure::new(format!("{:?} is not built in", args.command)))
+pub(crate) async fn run(args: LakeArgs, context: &Context) -> Result<(), Failure> {
+    match args.command {
+        LakeCommand::Ls(args) => list::list(args, context).await,
+        LakeCommand::Stat(args) => list::stat(args, context).await,
+        LakeCommand::Cat(args) => cat::run(args, context).await,
+        LakeCommand::Cp(args) => copy::run(args, context).await,
+        LakeCommand::Rm(args) => remove::run(args, context).await,
+    }
 }
+
+const EXAMPLES: &str = "\
+A URL of the lake is abfss://FILESYSTEM@ACCOUNT.dfs.core.windows.net/PATH, with the path as it is, or
+https://ACCOUNT.dfs.core.windows.net/FILESYSTEM/PATH, with the path percent-encoded.
+
+Examples:
+  azconnect lake ls abfss://raw@myaccount.dfs.core.windows.net/sales
+  azconnect lake cp orders.parquet abfss://raw@myaccount.dfs.core.windows.net/sales/
+  azconnect lake cat abfss://raw@myaccount.dfs.core.windows.net/sales/notes.txt";

@@ -19,6 +19,7 @@ use crate::{
 
 /// Arguments of `secret`.
 #[derive(Args, Debug)]
+#[command(after_help = GROUP_EXAMPLES)]
 pub(crate) struct SecretArgs {
     #[command(subcommand)]
     command: SecretCommand,
@@ -219,6 +220,11 @@ impl From<SecretProperties> for PropertiesRecord {
         }
     }
 }
+
+const GROUP_EXAMPLES: &str = "\
+Examples:
+  azconnect secret list --vault kv-demo
+  azconnect secret get akv://kv-demo/db-password";
 
 const GET_EXAMPLES: &str = "\
 Examples:

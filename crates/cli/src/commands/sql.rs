@@ -3,7 +3,6 @@
 //! Only the table is collected, up to its limit; every other form is written batch by batch, so that memory
 //! does not grow with the result.
 
-mod connection;
 mod destination;
 mod statement;
 mod table;
@@ -16,9 +15,10 @@ use clap::{Args, Subcommand};
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use self::{connection::ConnectionArgs, destination::Destination, statement::StatementArgs, writer::Writer};
+use self::{destination::Destination, statement::StatementArgs, writer::Writer};
 use crate::{
     cli::OutputFormat,
+    connection::ConnectionArgs,
     context::Context,
     failure::Failure,
     printer::{Column, count},
@@ -26,6 +26,7 @@ use crate::{
 
 /// Arguments of `sql`.
 #[derive(Args, Debug)]
+#[command(after_help = GROUP_EXAMPLES)]
 pub(crate) struct SqlArgs {
     #[command(subcommand)]
     command: SqlCommand,
@@ -118,6 +119,10 @@ struct Affected {
 const AFFECTED: [Column<Affected>; 1] = [Column::number("rows affected", |affected| {
     affected.rows_affected.map_or_else(|| "not counted".to_owned(), count)
 })];
+
+const GROUP_EXAMPLES: &str = "\
+Examples:
+  azconnect sql query --server my-workspace --database sales \"SELECT * FROM dbo.orders\"";
 
 const EXAMPLES: &str = "\
 Examples:

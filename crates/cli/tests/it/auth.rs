@@ -16,7 +16,8 @@ fn a_token_by_managed_identity_is_printed_alone() {
 #[test]
 fn a_token_as_json_has_the_keys_of_az() {
     let world = World::new();
-    let record = world.run(["auth", "token", "--resource", "https://vault.azure.net", "-o", "json"]).json();
+    let record =
+        world.run(["auth", "token", "--resource", "https://vault.azure.net", "-o", "json"]).json();
     assert_eq!(record["tokenType"], "Bearer");
     assert!(record["accessToken"].as_str().unwrap().starts_with("ey"));
     assert!(record["expires_on"].as_i64().unwrap() > 1_700_000_000);
@@ -26,7 +27,19 @@ fn a_token_as_json_has_the_keys_of_az() {
 fn a_certificate_from_a_batch_node_gets_a_token() {
     let world = World::new();
     let made = world
-        .run(["cert", "new", "--name", "job", "--bits", "2048", "--out", "node", "--batch-layout", "-o", "json"])
+        .run([
+            "cert",
+            "new",
+            "--name",
+            "job",
+            "--bits",
+            "2048",
+            "--out",
+            "node",
+            "--batch-layout",
+            "-o",
+            "json",
+        ])
         .json();
     let certificate = world.path(made["certificate_file"].as_str().unwrap());
     let pem = std::fs::read_to_string(certificate).unwrap();

@@ -49,22 +49,27 @@ fn the_report_of_a_person_is_a_list_of_names_and_values() {
 fn what_to_export_must_be_said_once() {
     let world = World::new();
     world.run(export(&[URL])).failed(2, &["--query", "--table"]);
-    world.run(export(&["--table", "t", "--query", "SELECT 1", URL])).failed(2, &["cannot be used with"]);
-    world.run(export(&["--table", "a.b.c.d", URL])).failed(2, &["`a.b.c.d` is not the name of a table"]);
+    world
+        .run(export(&["--table", "t", "--query", "SELECT 1", URL]))
+        .failed(2, &["cannot be used with"]);
+    world
+        .run(export(&["--table", "a.b.c.d", URL]))
+        .failed(2, &["`a.b.c.d` is not the name of a table"]);
 }
 
 #[test]
 fn a_table_that_does_not_exist_is_told_in_the_servers_words() {
     let world = World::new();
     let outcome = world.run(export(&["--table", "no_such_table", URL]));
-    outcome.failed(1, &["Invalid object name 'no_such_table'", "no file was published", "\nhint: "]);
+    outcome
+        .failed(1, &["Invalid object name 'no_such_table'", "no file was published", "\nhint: "]);
     world.run(["lake", "stat", URL]).failed(1, &["error:"]);
 }
 
 #[test]
 fn a_connection_cut_in_mid_result_publishes_nothing() {
     let world = World::new();
-    world.emulators.faults().cut_synapse_result(Some(100));
+    world.emulators.faults().cut_synapse_result(Some(40));
     let outcome = world.run(export(&["--table", "cities", URL]));
     outcome.failed(1, &["no file was published", "\nhint: "]);
     world.run(["lake", "stat", URL]).failed(1, &["error:"]);

@@ -9,7 +9,8 @@ fn a_secret_is_printed_byte_for_byte() {
     let world = World::new();
     let value = world.run(["secret", "get", "demo-secret", "--vault", "kv-demo"]).done().stdout();
     assert_eq!(value, "the value of demo-secret");
-    let by_reference = world.run(["secret", "get", "akv://kv-demo/demo-secret", "-o", "json"]).json();
+    let by_reference =
+        world.run(["secret", "get", "akv://kv-demo/demo-secret", "-o", "json"]).json();
     assert_eq!(by_reference["value"], "the value of demo-secret");
     assert_eq!(by_reference["name"], "demo-secret");
 }

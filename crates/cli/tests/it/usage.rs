@@ -4,7 +4,12 @@ use crate::world::{Outcome, World, bare};
 
 #[test]
 fn unknown_commands_and_options_are_wrong_usage() {
-    for arguments in [&["exprot"][..], &["export", "--tabel", "t"], &["secret", "get"], &["-o", "xml", "auth", "describe"]] {
+    for arguments in [
+        &["exprot"][..],
+        &["export", "--tabel", "t"],
+        &["secret", "get"],
+        &["-o", "xml", "auth", "describe"],
+    ] {
         Outcome::of(bare(arguments)).failed(2, &["error:"]);
     }
 }
@@ -12,7 +17,8 @@ fn unknown_commands_and_options_are_wrong_usage() {
 #[test]
 fn an_unknown_cloud_names_the_built_in_ones() {
     let outcome = Outcome::of(bare(&["--cloud", "moon", "secret", "list", "--vault", "kv"]));
-    outcome.failed(2, &["error: cannot read the cloud definition file `moon`", "hint:", "`public`"]);
+    outcome
+        .failed(2, &["error: cannot read the cloud definition file `moon`", "hint:", "`public`"]);
 }
 
 #[test]
@@ -20,7 +26,8 @@ fn an_unknown_key_in_a_cloud_file_is_told_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cloud.json");
     std::fs::write(&file, r#"{"name": "x", "autority_host": "https://localhost"}"#).unwrap();
-    let outcome = Outcome::of(bare(&["--cloud", file.to_str().unwrap(), "secret", "list", "--vault", "kv"]));
+    let outcome =
+        Outcome::of(bare(&["--cloud", file.to_str().unwrap(), "secret", "list", "--vault", "kv"]));
     outcome.failed(2, &["unknown key `autority_host`", "did you mean `authority_host`?"]);
 }
 

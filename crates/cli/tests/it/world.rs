@@ -150,7 +150,8 @@ fn write_cities(path: &Path) {
     let names: ArrayRef = Arc::new(StringArray::from(vec![Some("Malmö"), None, Some("東京")]));
     let ids: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
     let batch = RecordBatch::try_from_iter([("id", ids), ("name", names)]).unwrap();
-    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 }

@@ -196,8 +196,8 @@ async fn openid_configuration(
     State(entra): State<Arc<Entra>>,
     Path(tenant): Path<String>,
 ) -> Response {
-    if let Err(refusal) = entra.known(&tenant) {
-        return refusal;
+    if let Some(refused) = entra.refuse_unknown(&tenant) {
+        return refused;
     }
     let host = entra.state.authority_host.as_str();
     let body = json!({
@@ -215,21 +215,21 @@ async fn openid_configuration(
 }
 
 async fn keys(State(entra): State<Arc<Entra>>, Path(tenant): Path<String>) -> Response {
-    if let Err(refusal) = entra.known(&tenant) {
-        return refusal;
+    if let Some(refused) = entra.refuse_unknown(&tenant) {
+        return refused;
     }
     axum::Json(json!({"keys": [entra.state.tokens.jwk()]})).into_response()
 }
 
 impl Entra {
     /// Discovery works for the tenant and for `common`, which stands for any.
-    fn known(&self, tenant: &str) -> Result<(), Response> {
+    fn refuse_unknown(&self, tenant: &str) -> Option<Response> {
         if tenant == "common" || tenant.eq_ignore_ascii_case(self.state.directory.tenant_id()) {
-            return Ok(());
+            return None;
         }
         let refusal = Refusal::TenantNotFound(tenant.to_owned());
         let host = &self.state.authority_host;
-        Err(refusal.into_response(host, None, OffsetDateTime::now_utc()))
+        Some(refusal.into_response(host, None, OffsetDateTime::now_utc()))
     }
 }
 

@@ -32,7 +32,7 @@ use std::{
 };
 
 pub(crate) use self::{
-    blocks::{BlockSource, MAX_BLOCKS, PendingBlock},
+    blocks::{BlockList, BlockSource, MAX_BLOCKS, PendingBlock},
     entry::{Entry, Node},
     filesystem::{Filesystem, PageQuery},
     rename::Rename,

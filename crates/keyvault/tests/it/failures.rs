@@ -3,7 +3,15 @@
 use std::{error::Error as _, sync::Arc};
 
 use azconnect_emulators::{Config, ManagedIdentityConfig, Service};
-use azconnect_keyvault::{Error, ErrorKind, VaultClient, azure_core::http::Url};
+use azconnect_keyvault::{
+    Error, ErrorKind, VaultClient,
+    azure_core::{
+        self,
+        credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+        error::ErrorKind as CoreErrorKind,
+        http::Url,
+    },
+};
 use futures::TryStreamExt;
 use time::Duration;
 
@@ -48,6 +56,8 @@ async fn a_missing_role_is_named_and_so_is_the_caller() {
     assert!(hint.contains("`Key Vault Secrets User`"), "{hint}");
     assert!(hint.contains("kv-demo.vault.azure.net"), "{hint}");
     let cause = error.source().unwrap().to_string();
+    assert!(cause.starts_with("Caller is not authorized to perform action"), "{cause}");
+    assert!(!cause.contains('\n'), "{cause}");
     assert!(cause.contains("oid=22222222-2222-2222-2222-222222222222"), "{cause}");
 
     let client = fixture.client_of(VAULT, fixture.credential("nobody"));
@@ -89,6 +99,37 @@ async fn a_challenge_for_another_domain_gets_no_token() {
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert_eq!(credential.calls(), 0);
     assert!(error.hint().unwrap().contains("is no vault"), "{:?}", error.hint());
+}
+
+/// A credential that has no token to give, and says why.
+#[derive(Debug)]
+struct NoToken;
+
+#[async_trait::async_trait]
+impl TokenCredential for NoToken {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        Err(azure_core::Error::with_message(CoreErrorKind::Credential, "no identity here"))
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_fails_is_the_cause_and_the_one_to_give_a_hint() {
+    let fixture = Fixture::start().await;
+    let client = fixture.client_of(VAULT, Arc::new(NoToken));
+    let error = client.secret(&name("demo-secret")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert_eq!(error.hint(), None);
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    assert!(causes.iter().any(|cause| cause.contains("no identity here")), "{causes:?}");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ impl Fixture {
     }
 
     /// A client with every check of the official one on, and no retries to wait for.
-    pub(crate) fn client_of(&self, url: &str, credential: Arc<Credential>) -> VaultClient {
+    pub(crate) fn client_of(&self, url: &str, credential: Arc<dyn TokenCredential>) -> VaultClient {
         VaultClient::builder(Url::parse(url).unwrap(), credential)
             .with_transport(self.transport())
             .with_retry(RetryOptions::none())

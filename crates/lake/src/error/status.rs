@@ -59,7 +59,7 @@ impl fmt::Display for ServiceFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.message {
             Some(message) => write!(f, "the service said: {message}")?,
-            None => write!(f, "the service gave no reason")?,
+            None => write!(f, "the service sent no message")?,
         }
         match &self.request_id {
             Some(id) => write!(f, " (request id {id})"),

@@ -64,6 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges, one of them of one")]
     fn neighbors_are_joined_and_long_ranges_cut() {
         for (ranges, expected) in [
             (vec![], vec![]),

@@ -41,6 +41,7 @@ impl LakeClient {
     ///
     /// # Errors
     /// - `NotFound`: there is nothing at `path`; no local directory was made either.
+    /// - `AlreadyExists`: a local file is to be kept by [`DownloadOptions::with_existing_file`].
     /// - `LocalFile`: the disk is full, or `local` may not be written.
     /// - `PreconditionFailed`: somebody replaced the file meanwhile.
     /// - `Connect`: the connection broke more often than [`RetryOptions`](crate::RetryOptions)
@@ -81,8 +82,9 @@ impl LakeClient {
             // No announcement: the first part has failed and will say why.
             let Ok(facts) = announced.await else { return Ok(None) };
             let advance = Advance::new(options.progress.clone(), facts.size);
-            let target = local.clone();
-            let partial = blocking(&local, "create", move || PartialFile::create(&target)).await?;
+            let (target, existing) = (local.clone(), options.existing_file);
+            let partial =
+                blocking(&local, "create", move || PartialFile::create(&target, existing)).await?;
             self.read_rest(path, &facts, &options, &partial, &local, &advance).await?;
             Ok(Some((partial, advance)))
         };

@@ -9,6 +9,8 @@ use std::{
 
 use tempfile::TempPath;
 
+use super::ExistingFile;
+
 /// A file beside its target, written at any offset, that replaces the target at the end.
 ///
 /// Dropped before that, it is removed, and the target is as it was.
@@ -16,13 +18,14 @@ pub(super) struct PartialFile {
     file: Arc<File>,
     temporary: TempPath,
     target: PathBuf,
+    existing: ExistingFile,
 }
 
 impl PartialFile {
     /// Makes the directories that `target` is in, and a temporary file in the last of them.
     ///
     /// A link is followed; the file that it leads to is replaced, not the link.
-    pub(super) fn create(target: &Path) -> io::Result<Self> {
+    pub(super) fn create(target: &Path, existing: ExistingFile) -> io::Result<Self> {
         let found = match fs::metadata(target) {
             Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -36,6 +39,9 @@ impl PartialFile {
                 io::ErrorKind::InvalidInput,
                 format!("there is {what} of this name"),
             ));
+        }
+        if found.is_some() && existing == ExistingFile::Keep {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
         let target = match &found {
             Some(_) => fs::canonicalize(target)?,
@@ -58,7 +64,7 @@ impl PartialFile {
         if let Some(found) = found {
             file.set_permissions(found.permissions())?;
         }
-        Ok(Self { file: Arc::new(file), temporary, target })
+        Ok(Self { file: Arc::new(file), temporary, target, existing })
     }
 
     pub(super) fn file(&self) -> &Arc<File> {
@@ -72,7 +78,11 @@ impl PartialFile {
             return Err(io::Error::other(format!("{found} bytes were written of {size}")));
         }
         self.file.sync_all()?;
-        self.temporary.persist(&self.target).map_err(|error| error.error)?;
+        match self.existing {
+            ExistingFile::Keep => self.temporary.persist_noclobber(&self.target),
+            ExistingFile::Replace => self.temporary.persist(&self.target),
+        }
+        .map_err(|error| error.error)?;
         // The name is durable when the directory is. Not every system lets it be opened.
         #[cfg(unix)]
         if let Ok(directory) = File::open(directory_of(&self.target)) {
@@ -127,7 +137,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("made/for/it/a.bin");
         for content in [&b"one"[..], b"another"] {
-            let partial = PartialFile::create(&target).unwrap();
+            let partial = PartialFile::create(&target, ExistingFile::Replace).unwrap();
             write_all_at(partial.file(), &content[1..], 1).unwrap();
             write_all_at(partial.file(), &content[..1], 0).unwrap();
             partial.publish(content.len() as u64).unwrap();
@@ -141,10 +151,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("a.bin");
         fs::write(&target, "old").unwrap();
-        let partial = PartialFile::create(&target).unwrap();
+        let partial = PartialFile::create(&target, ExistingFile::Replace).unwrap();
         write_all_at(partial.file(), b"new", 0).unwrap();
         assert!(partial.publish(4).unwrap_err().to_string().contains("3 bytes were written of 4"));
-        drop(PartialFile::create(&target).unwrap());
+        drop(PartialFile::create(&target, ExistingFile::Replace).unwrap());
         assert_eq!(fs::read(&target).unwrap(), b"old");
         assert_eq!(names(directory.path()), ["a.bin"]);
     }
@@ -159,16 +169,32 @@ mod tests {
         fs::write(&target, "old").unwrap();
         fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        PartialFile::create(&link).unwrap().publish(0).unwrap();
+        PartialFile::create(&link, ExistingFile::Replace).unwrap().publish(0).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         let found = fs::metadata(&target).unwrap();
         assert_eq!((found.len(), found.permissions().mode() & 0o777), (0, 0o640));
     }
 
     #[test]
+    fn a_file_to_keep_is_kept_even_if_it_comes_late() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("a.bin");
+        let partial = PartialFile::create(&target, ExistingFile::Keep).unwrap();
+        fs::write(&target, "old").unwrap();
+        let early = PartialFile::create(&target, ExistingFile::Keep).map(drop).unwrap_err();
+        let late = partial.publish(0).unwrap_err();
+        for error in [early, late] {
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert_eq!(names(directory.path()), ["a.bin"]);
+    }
+
+    #[test]
     fn a_directory_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
-        let error = PartialFile::create(directory.path()).map(drop).unwrap_err();
+        let error =
+            PartialFile::create(directory.path(), ExistingFile::Replace).map(drop).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 

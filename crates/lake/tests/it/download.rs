@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use azconnect_emulators::Service;
 use azconnect_lake::{
-    DownloadOptions, ErrorKind, LakeClient, ProgressHook, RetryOptions, UploadOptions,
+    DownloadOptions, ErrorKind, ExistingFile, LakeClient, ProgressHook, RetryOptions, UploadOptions,
 };
 use futures::TryStreamExt;
 
@@ -144,6 +144,24 @@ async fn a_directory_is_not_read_as_a_file() {
         );
     }
     assert_eq!(names_in(directory.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_local_file_is_kept_if_so_told() {
+    let lake = Lake::start().await;
+    let client = lake.client();
+    put(&client, "raw/a", b"new".to_vec()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("copy");
+    std::fs::write(&copy, "old").unwrap();
+    let options = DownloadOptions::default().with_existing_file(ExistingFile::Keep);
+    let error = client.download_opts(&path("raw/a"), &copy, options.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read(&copy).unwrap(), b"old");
+    let other = directory.path().join("other");
+    client.download_opts(&path("raw/a"), &other, options).await.unwrap();
+    assert_eq!(std::fs::read(&other).unwrap(), b"new");
+    assert_eq!(names_in(directory.path()), ["copy", "other"]);
 }
 
 #[tokio::test]

@@ -40,7 +40,8 @@ async fn awkward_names_survive_the_way_there_and_back() {
         .map(|entry| entry.path.relative_to(&root).unwrap())
         .collect();
     let mut expected = AWKWARD.to_vec();
-    (files.sort_unstable(), expected.sort_unstable());
+    files.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(files, expected);
     for name in AWKWARD {
         let (from, to) = (root.join(name).unwrap(), path("raw/moved").join(name).unwrap());

@@ -138,10 +138,10 @@ struct Identity {
 
 #[async_trait::async_trait]
 impl TokenCredential for Identity {
-    async fn get_token<'a>(
-        &'a self,
-        scopes: &[&'a str],
-        _options: Option<TokenRequestOptions<'a>>,
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        _options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         use secrecy::ExposeSecret;
         let audience = scopes[0].trim_end_matches("/.default");

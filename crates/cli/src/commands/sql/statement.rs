@@ -32,7 +32,9 @@ impl StatementArgs {
         let text = match (&self.sql, &self.file) {
             (Some(sql), _) if sql != "-" => sql.clone(),
             (_, Some(path)) if path != Path::new("-") => {
-                let failed = |error| Failure::from_error(format!("cannot read `{}`", path.display()), &error);
+                let failed = |error| {
+                    Failure::from_error(format!("cannot read `{}`", path.display()), &error)
+                };
                 read_limited(fs::File::open(path).map_err(failed)?).map_err(failed)?
             }
             _ => read_limited(io::stdin().lock())

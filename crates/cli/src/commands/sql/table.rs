@@ -63,7 +63,8 @@ pub(super) async fn show(
         (_, false) => ["(", &count(rows as u64), " rows)"].concat(),
         (_, true) => {
             let rows = count(rows as u64);
-            ["(first ", &rows, " rows; `--limit 0` shows all, `-o` and `--output-file` write all)"].concat()
+            ["(first ", &rows, " rows; `--limit 0` shows all, `-o` and `--output-file` write all)"]
+                .concat()
         }
     };
     write(&end).and_then(|()| stdout.flush()).map_err(|error| Failure::stdout(&error))

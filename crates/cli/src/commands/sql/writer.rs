@@ -34,18 +34,24 @@ pub(super) enum WriteError {
 /// Writes batches in one form.
 pub(super) enum Writer {
     Arrow(Box<ipc::writer::StreamWriter<Output>>),
-    Csv { writer: csv::Writer<Output> },
+    Csv(Box<csv::Writer<Output>>),
     Json(json::Writer<Output, JsonArray>),
     Nothing,
     Parquet(Box<ArrowWriter<Output>>),
 }
 
 impl Writer {
-    pub(super) fn new(format: OutputFormat, schema: &SchemaRef, output: Output) -> Result<Self, WriteError> {
+    pub(super) fn new(
+        format: OutputFormat,
+        schema: &SchemaRef,
+        output: Output,
+    ) -> Result<Self, WriteError> {
         Ok(match format {
-            OutputFormat::Arrow => Self::Arrow(Box::new(ipc::writer::StreamWriter::try_new(output, schema)?)),
-            OutputFormat::Csv => Self::Csv { writer: csv(output, schema, b',')? },
-            OutputFormat::Tsv => Self::Csv { writer: csv(output, schema, b'\t')? },
+            OutputFormat::Arrow => {
+                Self::Arrow(Box::new(ipc::writer::StreamWriter::try_new(output, schema)?))
+            }
+            OutputFormat::Csv => Self::Csv(Box::new(csv(output, schema, b',')?)),
+            OutputFormat::Tsv => Self::Csv(Box::new(csv(output, schema, b'\t')?)),
             OutputFormat::Json => {
                 let builder = JsonBuilder::new().with_explicit_nulls(true);
                 Self::Json(builder.build::<_, JsonArray>(output))
@@ -65,7 +71,7 @@ impl Writer {
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
         match self {
             Self::Arrow(writer) => writer.write(batch)?,
-            Self::Csv { writer } => writer.write(batch)?,
+            Self::Csv(writer) => writer.write(batch)?,
             Self::Json(writer) => writer.write(batch)?,
             Self::Nothing => {}
             Self::Parquet(writer) => {
@@ -82,7 +88,7 @@ impl Writer {
     pub(super) fn finish(self) -> Result<(), WriteError> {
         match self {
             Self::Arrow(writer) => writer.into_inner()?.finish()?,
-            Self::Csv { writer } => writer.into_inner().finish()?,
+            Self::Csv(writer) => writer.into_inner().finish()?,
             Self::Json(mut writer) => {
                 writer.finish()?;
                 let mut output = writer.into_inner();
@@ -97,7 +103,11 @@ impl Writer {
 }
 
 /// Comma- or tab-separated text, with a header that is there for no rows too.
-fn csv(mut output: Output, schema: &SchemaRef, delimiter: u8) -> Result<csv::Writer<Output>, WriteError> {
+fn csv(
+    mut output: Output,
+    schema: &SchemaRef,
+    delimiter: u8,
+) -> Result<csv::Writer<Output>, WriteError> {
     let build = |header, output| {
         csv::WriterBuilder::new().with_header(header).with_delimiter(delimiter).build(output)
     };

@@ -16,7 +16,7 @@ use crate::lake::{
     read,
     reply::Reply,
     request::LakeRequest,
-    store::{BlockSource, MAX_BLOCKS, PendingBlock, Place, Publication},
+    store::{BlockList, BlockSource, MAX_BLOCKS, PendingBlock, Place, Publication},
     xml::XmlWriter,
 };
 
@@ -101,7 +101,7 @@ pub(super) fn get_list(
             Some("all") => (true, true),
             Some(other) => return Err(Failure::query("blocklisttype", other)),
         };
-    let (entry, waiting) = lake.store.block_list(place)?;
+    let BlockList { entry, waiting } = lake.store.block_list(place)?;
     let mut document = XmlWriter::new();
     document.open("BlockList");
     let file = entry.as_ref().and_then(|entry| entry.file());

@@ -38,6 +38,14 @@ pub(crate) struct PendingBlock {
     pub(crate) length: u64,
 }
 
+/// The file at a path, if there is one, and the blocks that wait there.
+#[derive(Debug)]
+pub(crate) struct BlockList {
+    pub(crate) entry: Option<Entry>,
+    /// Ids and lengths in bytes.
+    pub(crate) waiting: Vec<(String, u64)>,
+}
+
 /// Where a block list wants a block from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BlockSource {
@@ -80,22 +88,19 @@ impl Store {
         })
     }
 
-    /// The file at a path, if there is one, and ids and lengths of the blocks that wait there.
-    pub(crate) fn block_list(
-        &self,
-        place: &Place,
-    ) -> Result<(Option<Entry>, Vec<(String, u64)>), Failure> {
+    /// What Get Block List tells of a path.
+    pub(crate) fn block_list(&self, place: &Place) -> Result<BlockList, Failure> {
         self.with_filesystem(&place.account, &place.filesystem, |filesystem| {
             let entry = filesystem.get(&place.path);
             let waiting = filesystem.blocks.get(&place.path);
             if entry.is_none() && waiting.is_none() {
                 return Err(Failure::new(Code::PathNotFound));
             }
-            let blocks = waiting
+            let waiting = waiting
                 .into_iter()
                 .flat_map(|stage| stage.0.iter().map(|(id, block)| (id.clone(), block.length)))
                 .collect();
-            Ok((entry.cloned(), blocks))
+            Ok(BlockList { entry: entry.cloned(), waiting })
         })
     }
 

@@ -58,7 +58,8 @@ fn json_is_one_array_whose_objects_have_every_key() {
     assert_eq!(rows[1]["name"], serde_json::Value::Null);
     assert_eq!(rows[0]["name"], "a,\"b\"");
     assert!(rows[1].as_object().unwrap().contains_key("name"));
-    let none: Vec<serde_json::Value> = serde_json::from_slice(&write(OutputFormat::Json, &[])).unwrap();
+    let none: Vec<serde_json::Value> =
+        serde_json::from_slice(&write(OutputFormat::Json, &[])).unwrap();
     assert!(none.is_empty());
 }
 
@@ -70,7 +71,11 @@ fn arrow_and_parquet_give_the_same_batches_back() {
     assert_eq!(read, [batch(), batch()]);
 
     let bytes = bytes::Bytes::from(write(OutputFormat::Parquet, &[batch(), batch()]));
-    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(bytes, 100).unwrap();
+    let reader =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(bytes, 100).unwrap();
     let read: Vec<_> = reader.map(Result::unwrap).collect();
-    assert_eq!(read, [arrow::compute::concat_batches(&batch().schema(), &[batch(), batch()]).unwrap()]);
+    assert_eq!(
+        read,
+        [arrow::compute::concat_batches(&batch().schema(), &[batch(), batch()]).unwrap()]
+    );
 }

@@ -1,4 +1,4 @@
-//! Which server, which database, and who logs in.
+//! Which server, which database, and who logs in: for the commands that run SQL.
 
 use std::{fs, path::PathBuf};
 
@@ -17,7 +17,7 @@ const OTHER_DATABASE: &str = "MSSQL_DB";
 
 /// The connection.
 #[derive(Args, Debug)]
-pub(super) struct ConnectionArgs {
+pub(crate) struct ConnectionArgs {
     /// Synapse workspace, or host name with an optional port [env: MSSQL_HOST too]
     #[arg(long, value_name = "WORKSPACE|HOST[,PORT]", env = "AZCONNECT_SQL_SERVER")]
     #[arg(hide_env_values = true)]
@@ -35,8 +35,9 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
 
-    /// What speaks to the server
+    /// What speaks to the server: native, which needs no driver, or odbc
     #[arg(long, value_enum, value_name = "BACKEND", default_value = "native")]
+    #[arg(hide_possible_values = true)]
     backend: BackendName,
 
     /// Driver of `--backend odbc`: its name in odbcinst.ini, or the path of its library
@@ -54,7 +55,7 @@ enum BackendName {
 
 impl ConnectionArgs {
     /// A client for this connection. Sends nothing.
-    pub(super) fn client(&self, context: &Context) -> Result<SynapseClient, Failure> {
+    pub(crate) fn client(&self, context: &Context) -> Result<SynapseClient, Failure> {
         let environment = context.environment();
         let server = self.server.clone().or_else(|| environment.get(OTHER_SERVER));
         let database = self.database.clone().or_else(|| environment.get(OTHER_DATABASE));
@@ -67,13 +68,13 @@ impl ConnectionArgs {
             None => Login::AccessToken(context.credential()?),
             Some(user) => Login::Password { user: user.clone(), password: self.password(context)? },
         };
-        let builder = clients::synapse_as(context, &server, &database, login)?;
+        let builder = clients::synapse(context, &server, &database, login)?;
         let builder = match self.backend {
             BackendName::Native => builder,
             #[cfg(feature = "odbc")]
-            BackendName::Odbc => {
-                builder.with_backend(azconnect_synapse::Backend::Odbc { driver: self.odbc_driver.clone() })
-            }
+            BackendName::Odbc => builder.with_backend(azconnect_synapse::Backend::Odbc {
+                driver: self.odbc_driver.clone(),
+            }),
             #[cfg(not(feature = "odbc"))]
             BackendName::Odbc => {
                 let driver = &self.odbc_driver;
