@@ -37,7 +37,7 @@ def the_guides_script_exports_a_table_that_we_read_back():
 
     local = e2e.FOLDER / "downloads" / "guide-flights.parquet"
     e2e.azconnect(
-        "lake", "cp", "abfss://raw@lakedemo.dfs.core.windows.net/guide/flights.parquet", local,
+        "lake", "cp", "abfss://raw@lakedemo.dfs.core.windows.net/guide/flights.parquet", local, "--overwrite",
         "--identity", e2e.JOBS["client_id"],
     )
     found = pa.parquet.read_table(local)

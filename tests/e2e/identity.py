@@ -117,7 +117,8 @@ def pem_of_our_pfx():
 @check
 def certificate_from_our_pfx_gets_a_token():
     credential = CertificateCredential(
-        e2e.TENANT_ID, e2e.APP_CLIENT_ID, certificate_data=pem_of_our_pfx()
+        e2e.TENANT_ID, e2e.APP_CLIENT_ID, certificate_data=pem_of_our_pfx(),
+        disable_instance_discovery=True,
     )
     found = claims(credential.get_token(STORAGE).token, "https://storage.azure.com")
     assert found["appid"] == e2e.APP_CLIENT_ID, found
@@ -131,7 +132,8 @@ def unregistered_certificate_is_refused():
         "cert", "pem", folder / "stranger.pfx", "--password-file", folder / "stranger.pfx.pw"
     )
     credential = CertificateCredential(
-        e2e.TENANT_ID, e2e.APP_CLIENT_ID, certificate_data=pem.encode()
+        e2e.TENANT_ID, e2e.APP_CLIENT_ID, certificate_data=pem.encode(),
+        disable_instance_discovery=True,
     )
     e2e.refused(
         ClientAuthenticationError, lambda: credential.get_token(STORAGE), "AADSTS700027"
@@ -140,15 +142,15 @@ def unregistered_certificate_is_refused():
 
 @check
 def client_secret_gets_a_token_and_a_wrong_one_none():
-    right = ClientSecretCredential(e2e.TENANT_ID, e2e.APP_CLIENT_ID, e2e.CLIENT_SECRET)
+    right = ClientSecretCredential(e2e.TENANT_ID, e2e.APP_CLIENT_ID, e2e.CLIENT_SECRET, disable_instance_discovery=True)
     assert claims(right.get_token(VAULT).token, "https://vault.azure.net")["tid"] == e2e.TENANT_ID
-    wrong = ClientSecretCredential(e2e.TENANT_ID, e2e.APP_CLIENT_ID, "no-such-secret")
+    wrong = ClientSecretCredential(e2e.TENANT_ID, e2e.APP_CLIENT_ID, "no-such-secret", disable_instance_discovery=True)
     e2e.refused(ClientAuthenticationError, lambda: wrong.get_token(VAULT), "AADSTS7000215")
 
 
 @check
 def unknown_application_is_refused():
-    credential = ClientSecretCredential(e2e.TENANT_ID, str(uuid.uuid4()), e2e.CLIENT_SECRET)
+    credential = ClientSecretCredential(e2e.TENANT_ID, str(uuid.uuid4()), e2e.CLIENT_SECRET, disable_instance_discovery=True)
     e2e.refused(ClientAuthenticationError, lambda: credential.get_token(VAULT), "AADSTS700016")
 
 

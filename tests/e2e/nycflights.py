@@ -19,11 +19,11 @@ def through_the_lake(name):
     url = f"abfss://{e2e.FILESYSTEM}@{e2e.ACCOUNT}.dfs.core.windows.net/nycflights/{name}.parquet"
     report = e2e.azconnect_json(
         "export", "--query", f"SELECT * FROM dbo.{name}", "--server", "syn-demo",
-        "--database", e2e.DATABASE, *IDENTITY, url,
+        "--database", e2e.DATABASE, *IDENTITY, "--overwrite", url,
     )
     stat = e2e.azconnect_json("lake", "stat", url, *IDENTITY)
     local = DOWNLOADS / f"{name}.parquet"
-    e2e.azconnect("lake", "cp", url, local, *IDENTITY)
+    e2e.azconnect("lake", "cp", url, local, "--overwrite", *IDENTITY)
     assert local.stat().st_size == report["bytes"], (report, stat)
     return report, pa.parquet.read_table(local)
 

@@ -12,6 +12,8 @@ mod shell;
 mod tidy;
 mod vendor;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -37,9 +39,19 @@ enum Command {
     Bench(bench::BenchArguments),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
     let workspace = shell::Workspace::locate()?;
-    match Arguments::parse().command {
+    match command {
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
         Command::Ci => ci::run(&workspace),
         Command::Tidy => tidy::run(&workspace),

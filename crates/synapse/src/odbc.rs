@@ -12,6 +12,7 @@ use arrow::datatypes::SchemaRef;
 use arrow_odbc::{OdbcReaderBuilder, TextEncoding};
 use odbc_api::{
     Connection, ConnectionOptions, Cursor, Environment, MicrosoftConnectionOptions,
+    handles::{SqlResult, Statement, StatementImpl},
     sys::SsAccessToken,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -100,15 +101,45 @@ fn read(
         let cursor = read_rows(cursor, &plan, options, events)?;
         // Errors of later statements come only when they are asked for.
         if cursor.more_results().map_err(failed)?.is_some() {
-            let detail = "the statement returns a second result, and one stream has one shape";
-            return Err(Error::new(ErrorKind::Unsupported, Operation::Query, detail)
-                .with_hint("run statements that return rows one by one")
-                .into());
+            return Err(second_result().into());
         }
         return Ok(None);
     }
-    let rows = statement.row_count().map_err(failed)?;
-    Ok(rows.map(|rows| rows as u64))
+    let count = statement.row_count().map_err(failed)?.map(|rows| rows as u64);
+    Ok(finish_without_rows(statement.into_handle(), count)?)
+}
+
+/// Goes through what follows a statement without rows; returns the rows changed by all of them.
+#[expect(unsafe_code, reason = "the wrapper has no safe call for results after one without rows")]
+fn finish_without_rows(
+    mut statement: StatementImpl<'_>,
+    mut count: Option<u64>,
+) -> Result<Option<u64>, Error> {
+    loop {
+        // SAFETY: no buffer is bound to the statement, so none can be of the wrong shape.
+        let more = match unsafe { statement.more_results() } {
+            SqlResult::NoData => return Ok(count),
+            more => more.into_result(&statement),
+        };
+        more.map_err(|error| diagnostics::failure(Operation::Query, error))?;
+        let columns = statement.num_result_cols().into_result(&statement);
+        if columns.map_err(|error| diagnostics::failure(Operation::Query, error))? > 0 {
+            let detail = "rows come after a statement that returns none";
+            return Err(Error::new(ErrorKind::Unsupported, Operation::Query, detail)
+                .with_hint("begin with `SET NOCOUNT ON`, or use the native backend"));
+        }
+        let rows = statement.row_count().into_result(&statement);
+        let rows = rows.map_err(|error| diagnostics::failure(Operation::Query, error))?;
+        if let Ok(rows) = u64::try_from(rows) {
+            *count.get_or_insert(0) += rows;
+        }
+    }
+}
+
+fn second_result() -> Error {
+    let detail = "the statement returns a second result, and one stream has one shape";
+    Error::new(ErrorKind::Unsupported, Operation::Query, detail)
+        .with_hint("run statements that return rows one by one")
 }
 
 fn read_rows<C: Cursor>(

@@ -37,7 +37,7 @@ impl Python {
         shell::run(
             Command::new(python.interpreter())
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args(["--only-binary", ":all:", "--requirement"])
+                .arg("--requirement")
                 .arg(requirements),
         )?;
         fs::write(mark, wanted)?;

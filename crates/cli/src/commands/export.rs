@@ -48,6 +48,11 @@ pub(crate) struct ExportArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     row_group_rows: u32,
 
+    /// Most bytes in a row group of the file, encoded: the largest buffer of the export
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    row_group_bytes: u32,
+
     /// Compression of the file
     #[arg(long, value_enum, value_name = "CODEC", default_value = "zstd")]
     compression: Compression,
@@ -118,6 +123,7 @@ impl ExportArgs {
         ParquetWriteOptions::default()
             .with_compression(compression)
             .with_row_group_rows(self.row_group_rows as usize)
+            .with_row_group_bytes(self.row_group_bytes as usize)
     }
 }
 

@@ -133,6 +133,7 @@ where
             token::fedauth_info(writer.payload(), &sts, authenticate::SPN);
             writer.finish().await?;
             let message = expect(&mut reader, kind::FEDAUTH_TOKEN).await?;
+            tracing::debug!(len = message.len(), head = ?message.get(..24), tail = ?message.get(message.len().saturating_sub(8)..), "TEMP");
             Credential::Token(FedAuthToken::parse_message(&message)?)
         }
         other => other,

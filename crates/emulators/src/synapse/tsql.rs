@@ -117,7 +117,13 @@ impl BatchParser<'_> {
             Some("COMMIT") => self.transaction(StatementKind::Commit),
             Some("ROLLBACK") => self.transaction(StatementKind::Rollback),
             Some("EXEC" | "EXECUTE") => self.execute(),
-            Some(other) => Err(SqlError::unsupported(other)),
+            Some(other) if STATEMENTS.contains(&other) => Err(SqlError::unsupported(other)),
+            // The name of a procedure may begin a batch without EXEC.
+            Some(_) if self.parser.index() == 0 => {
+                let name = self.parser.parse_object_name(false).map_err(|_| self.unexpected())?;
+                Err(SqlError::unknown_procedure(&name.to_string()))
+            }
+            Some(_) => Err(self.unexpected()),
         }
     }
 
@@ -249,6 +255,14 @@ fn without_query_hints(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     kept
 }
 
+/// Statements that T-SQL has and this server has not.
+const STATEMENTS: &[&str] = &[
+    "ALTER", "BEGIN", "BULK", "CHECKPOINT", "CLOSE", "COPY", "CREATE", "DBCC", "DEALLOCATE",
+    "DECLARE", "DELETE", "DENY", "DROP", "EXPLAIN", "FETCH", "GOTO", "GRANT", "INSERT", "KILL",
+    "MERGE", "OPEN", "PRINT", "RAISERROR", "RENAME", "RETURN", "REVERT", "REVOKE", "SAVE", "THROW",
+    "TRUNCATE", "UPDATE", "WAITFOR", "WHILE",
+];
+
 /// How deep blocks of statements may be nested.
 const MAX_DEPTH: usize = 32;
 
@@ -303,7 +317,9 @@ mod tests {
             ("SELECT 1\nSELECT FROM", 102, 2),
             ("SELECT 1\n\nDROP TABLE t", 40517, 3),
             ("SELECT 'abc", 102, 1),
-            ("SELECT 1 END", 40517, 1),
+            ("SELECT 1 END", 102, 1),
+            ("selec 1", 2812, 1),
+            ("-- nothing\nsp_tables_100 NULL", 2812, 2),
             ("IF 1=1 BEGIN SELECT 1", 102, 1),
         ] {
             let error = parse(batch).unwrap_err();

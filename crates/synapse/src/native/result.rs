@@ -106,18 +106,21 @@ impl Reply<'_> {
                 Token::Row => self.read_rows()?,
                 Token::Columns(Some(columns)) => self.start_rows(&columns)?,
                 Token::Info(message) => self.send(Event::Message(message))?,
-                Token::Error(message) => {
-                    if self.errors.len() < MAX_ERRORS {
-                        self.errors.push(message);
-                    }
-                }
+                Token::Error(message) => self.keep_error(message),
                 Token::Done(done) => {
-                    if self.finish_statement(done)? {
+                    let over = self.finish_statement(done)?;
+                    if over {
                         return Ok(self.rows_affected);
                     }
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn keep_error(&mut self, message: ServerMessage) {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(message);
         }
     }
 

@@ -98,7 +98,7 @@ pub(super) fn open(
         let reply = log_in(settings, &server, token, line, deadline)
             .map_err(|error| error.at(&server, &settings.database))?;
         match reply {
-            Reply::Accepted(session) => return Ok(session),
+            Reply::Accepted(session) => return Ok(*session),
             Reply::Redirected(target) => {
                 check_redirect(settings, &target)
                     .map_err(|error| error.at(&server, &settings.database))?;
@@ -113,7 +113,7 @@ pub(super) fn open(
 }
 
 enum Reply {
-    Accepted(Session),
+    Accepted(Box<Session>),
     Redirected(ServerAddress),
 }
 
@@ -212,7 +212,8 @@ fn read_login_reply(mut channel: Channel, server: &ServerAddress) -> Result<Repl
         return Err(Error::new(ErrorKind::InvalidResponse, Operation::Login, detail));
     }
     channel.wire_mut().clear_deadline().map_err(|error| broken(Operation::Login, error))?;
-    Ok(Reply::Accepted(Session { channel, server: server.clone(), messages: infos }))
+    let session = Session { channel, server: server.clone(), messages: infos };
+    Ok(Reply::Accepted(Box::new(session)))
 }
 
 /// Takes the next token off the reply; a row is left in place.

@@ -6,6 +6,7 @@
     reason = "a failing test should say where"
 )]
 
+mod emulator;
 mod errors;
 mod login;
 mod results;
