@@ -23,7 +23,7 @@ def the_guides_script_exports_a_table_that_we_read_back():
         "MSSQL_DB": e2e.DATABASE,
         "MSSQL_EXTRA": "TrustServerCertificate=yes;",
         "KEY_VAULT_URL": e2e.address("KEY_VAULT_URL"),
-        "LAKE_URL": e2e.address("LAKE_DFS_URL"),
+        "LAKE_URL": f"{e2e.address('LAKE_DFS_URL')}/{e2e.ACCOUNT}",
         "AZURE_CLIENT_ID": e2e.JOBS["client_id"],
     }
     done = subprocess.run(

@@ -20,8 +20,8 @@ from azure.storage.filedatalake import ContentSettings, DataLakeServiceClient
 import check as e2e
 from check import check
 
-DFS = e2e.address("LAKE_DFS_URL")
-BLOB = e2e.address("LAKE_BLOB_URL")
+DFS = f"{e2e.address('LAKE_DFS_URL')}/{e2e.ACCOUNT}"
+BLOB = f"{e2e.address('LAKE_BLOB_URL')}/{e2e.ACCOUNT}"
 NAME = f"sdk-{secrets.token_hex(4)}"
 PAYLOAD = os.urandom(25_000_000)
 

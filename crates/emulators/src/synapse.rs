@@ -50,9 +50,10 @@ pub(crate) async fn serve(
     tables_dir: Option<PathBuf>,
     shutdown: CancellationToken,
 ) -> Result<JoinHandle<()>> {
-    let engine = Engine::new(&state.config.sql.database, Tables::new(tables_dir)).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("cannot start the SQL engine: {error}"))
-    })?;
+    let engine =
+        Engine::new(&state.config.sql.database, Tables::new(tables_dir)).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, format!("cannot start the SQL engine: {error}"))
+        })?;
     let server = Arc::new(Server::new(&tls, state, engine)?);
     Ok(tokio::spawn(accept(listener, server, shutdown)))
 }

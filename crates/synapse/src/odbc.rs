@@ -49,7 +49,9 @@ pub(crate) async fn query(
             let event = match read(&settings, &driver, token, &sql, &options, &sender) {
                 Ok(rows_affected) => Event::Done { rows_affected },
                 Err(Stop::Dropped) => return,
-                Err(Stop::Failed(error)) => Event::Failed(error),
+                Err(Stop::Failed(error)) => {
+                    Event::Failed(error.at(&settings.server, &settings.database))
+                }
             };
             // The consumer may be gone, which is its right.
             let _ = sender.blocking_send(event);
@@ -188,7 +190,7 @@ fn connect<'a>(
     let connection = match token {
         None => environment.connect_with_connection_string(&text, options),
         Some(token) => {
-            if !knows_access_tokens(driver) {
+            if !is_of_microsoft(driver) {
                 let detail = format!("the ODBC driver `{driver}` takes no access token");
                 return Err(Error::new(ErrorKind::Unsupported, Operation::Connect, detail)
                     .with_hint("use Microsoft's `ODBC Driver 18 for SQL Server`, or a password"));
@@ -196,9 +198,7 @@ fn connect<'a>(
             connect_with_token(environment, &text, options, token)
         }
     };
-    connection.map_err(|error| {
-        diagnostics::failure(Operation::Connect, error).at(&settings.server, &settings.database)
-    })
+    connection.map_err(|error| diagnostics::failure(Operation::Connect, error))
 }
 
 #[expect(unsafe_code, reason = "attribute 1256 is known to some drivers only")]
@@ -217,8 +217,8 @@ fn connect_with_token<'a>(
     }
 }
 
-/// Microsoft's drivers, by name in `odbcinst.ini` or by the file name of their library.
-fn knows_access_tokens(driver: &str) -> bool {
+/// Microsoft's drivers, which alone take access tokens, by name in `odbcinst.ini` or by the file name of their library.
+fn is_of_microsoft(driver: &str) -> bool {
     let file = driver.rsplit(['/', '\\']).next().unwrap_or(driver);
     driver.starts_with("ODBC Driver ") && driver.ends_with(" for SQL Server")
         || file.starts_with("libmsodbcsql")
@@ -238,7 +238,7 @@ fn connection_string(settings: &Settings, driver: &str) -> Result<Zeroizing<Stri
         }
     }
     let mut text = Zeroizing::new(String::with_capacity(1_024));
-    let server = format!("tcp:{},{}", target.0, target.1);
+    let (address, port) = (target.0, target.1.to_string());
     let mut add = |key: &str, value: &str| {
         text.push_str(key);
         text.push_str("={");
@@ -246,13 +246,22 @@ fn connection_string(settings: &Settings, driver: &str) -> Result<Zeroizing<Stri
         text.push_str("};");
     };
     add("Driver", driver);
-    add("Server", &server);
+    if is_of_microsoft(driver) {
+        add("Server", &["tcp:", &address, ",", &port].concat());
+        add("Encrypt", "yes");
+        add("TrustServerCertificate", "no");
+        // The name to find in the certificate when the address is another one.
+        add("HostNameInCertificate", host);
+    } else {
+        // FreeTDS, which takes what it trusts from its own configuration.
+        add("Server", &address);
+        add("Port", &port);
+        add("TDS_Version", "7.4");
+        add("Encryption", "require");
+        add("ClientCharset", "UTF-8");
+    }
     add("Database", &settings.database);
     add("APP", &settings.application_name);
-    add("Encrypt", "yes");
-    add("TrustServerCertificate", "no");
-    // The name to find in the certificate when the address is another one.
-    add("HostNameInCertificate", host);
     if let Login::Password { user, password } = &settings.login {
         add("UID", user);
         add("PWD", password.expose_secret());
@@ -291,7 +300,7 @@ mod tests {
             ("FreeTDS", false),
             ("/usr/lib/odbc/libtdsodbc.so", false),
         ] {
-            assert_eq!(knows_access_tokens(driver), expected, "{driver}");
+            assert_eq!(is_of_microsoft(driver), expected, "{driver}");
         }
     }
 }

@@ -93,7 +93,7 @@ fn guide(workspace: &Workspace, stage: &Stage) -> Contender {
         ],
         environment: vec![
             ("AZURE_CLIENT_ID", JOBS_CLIENT_ID),
-            ("LAKE_URL", "$AZCONNECT_EMULATE_LAKE_DFS_URL"),
+            ("LAKE_URL", "$AZCONNECT_EMULATE_LAKE_DFS_URL/lakedemo"),
             ("MSSQL_DB", "demo"),
             ("MSSQL_EXTRA", "TrustServerCertificate=yes;"),
             ("MSSQL_HOST", "$AZCONNECT_EMULATE_SQL_SERVER"),

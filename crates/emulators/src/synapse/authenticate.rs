@@ -21,17 +21,20 @@ pub(super) fn admit(
     let sql = &state.config.sql;
     let host = host(server_name);
     if !is_local(&host) && !sql.workspaces.iter().any(|workspace| names(&host, workspace)) {
-        let message = format!(
-            "Cannot open server \"{host}\" requested by the login. The login failed."
-        );
+        let message =
+            format!("Cannot open server \"{host}\" requested by the login. The login failed.");
         return Err(vec![SqlError::new(40532, message).with_class(20)]);
     }
     let user = user(state, credential).map_err(|error| vec![error])?;
     if !database.is_empty() && !database.eq_ignore_ascii_case(&sql.database) {
         let shown = if matches!(credential, Credential::Token(_)) { TOKEN_USER } else { &user };
-        let message =
-            format!("Cannot open database \"{database}\" requested by the login. The login failed.");
-        return Err(vec![SqlError::new(4060, message).with_class(11), SqlError::login_failed(shown)]);
+        let message = format!(
+            "Cannot open database \"{database}\" requested by the login. The login failed."
+        );
+        return Err(vec![
+            SqlError::new(4060, message).with_class(11),
+            SqlError::login_failed(shown),
+        ]);
     }
     Ok(Admission { user, database: sql.database.clone() })
 }

@@ -83,7 +83,8 @@ pub(super) async fn serve(server: &Arc<Server>, stream: TcpStream) -> io::Result
             let mut stream = server.wrapped_tls.accept(HandshakeStream::wrapped(stream)).await?;
             stream.get_mut().0.unwrap_from_now_on()?;
             let (reader, writer) = tokio::io::split(stream);
-            log_in(server, MessageReader::new(reader, LOGIN_BYTES), MessageWriter::new(writer)).await
+            log_in(server, MessageReader::new(reader, LOGIN_BYTES), MessageWriter::new(writer))
+                .await
         }
     };
     let logged_in = timeout(LOGIN_TIME, Box::pin(login)).await;
@@ -133,7 +134,6 @@ where
             token::fedauth_info(writer.payload(), &sts, authenticate::SPN);
             writer.finish().await?;
             let message = expect(&mut reader, kind::FEDAUTH_TOKEN).await?;
-            tracing::debug!(len = message.len(), head = ?message.get(..24), tail = ?message.get(message.len().saturating_sub(8)..), "TEMP");
             Credential::Token(FedAuthToken::parse_message(&message)?)
         }
         other => other,

@@ -151,6 +151,6 @@ mod tests {
     fn a_lone_surrogate_is_replaced_and_an_odd_byte_refused() {
         assert_eq!(utf16(&[0x00, 0xd8, b'x', 0]).unwrap(), "\u{fffd}x");
         assert_eq!(utf16(&[0x3d, 0xd8, 0x00, 0xde]).unwrap(), "😀");
-        assert!(utf16(&[b'x']).is_err());
+        assert!(utf16(b"x").is_err());
     }
 }

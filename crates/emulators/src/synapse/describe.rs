@@ -136,15 +136,12 @@ fn answer(columns: &[Column], facts: &[Facts]) -> Vec<AnswerColumn> {
         (sql_type, Arc::new(StringArray::from(values)) as ArrayRef)
     };
     let no_name = || name(128, vec![None; count]);
-    let int = |values: Vec<Option<i32>>| {
-        (SqlType::Int, Arc::new(Int32Array::from(values)) as ArrayRef)
-    };
+    let int =
+        |values: Vec<Option<i32>>| (SqlType::Int, Arc::new(Int32Array::from(values)) as ArrayRef);
     let small = |values: Vec<Option<i16>>| {
         (SqlType::SmallInt, Arc::new(Int16Array::from(values)) as ArrayRef)
     };
-    let tiny = |values: Vec<u8>| {
-        (SqlType::TinyInt, Arc::new(UInt8Array::from(values)) as ArrayRef)
-    };
+    let tiny = |values: Vec<u8>| (SqlType::TinyInt, Arc::new(UInt8Array::from(values)) as ArrayRef);
     let ordinals = (1..).take(count).map(Some).collect();
     let nullable = columns.iter().map(|column| Some(column.nullable)).collect::<Vec<_>>();
     let with_names: [(&'static str, (SqlType, ArrayRef)); 39] = [

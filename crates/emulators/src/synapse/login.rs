@@ -24,7 +24,10 @@ pub(super) struct Login {
 
 /// What the client proves itself with.
 pub(super) enum Credential {
-    Password { user: String, password: Zeroizing<String> },
+    Password {
+        user: String,
+        password: Zeroizing<String>,
+    },
     /// A token within the login itself.
     Token(FedAuthToken),
     /// The client gets itself a token once the server has told it where and for what.
@@ -98,7 +101,10 @@ impl FedAuthToken {
     }
 
     fn parse(data: &mut Cursor<'_>) -> Result<Self, ProtocolError> {
-        let token = secret_utf16(data.l_varbyte()?)?;
+        let mut token = secret_utf16(data.l_varbyte()?)?;
+        // Microsoft's driver sends the NUL that ends its string along.
+        let end = token.trim_end_matches('\0').len();
+        token.truncate(end);
         let nonce = match data.rest() {
             [] => None,
             rest => Some(
@@ -267,6 +273,8 @@ mod tests {
         let token = [8, 0, 0, 0, 4, 0, 0, 0, b'e', 0, b'y', 0];
         let parsed = FedAuthToken::parse_message(&token).unwrap();
         assert_eq!((parsed.token.as_str(), parsed.nonce), ("ey", None));
+        let terminated = [10, 0, 0, 0, 6, 0, 0, 0, b'e', 0, b'y', 0, 0, 0];
+        assert_eq!(FedAuthToken::parse_message(&terminated).unwrap().token.as_str(), "ey");
 
         let mut bound = token.to_vec();
         bound[0] += 32;

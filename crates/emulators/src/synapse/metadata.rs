@@ -50,7 +50,7 @@ impl Column {
     /// Appends what COLMETADATA says about the column.
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[0; 4]); // user type
-        let flags = MAYBE_UPDATABLE | u16::from(self.nullable) * NULLABLE;
+        let flags = MAYBE_UPDATABLE | (u16::from(self.nullable) * NULLABLE);
         out.extend_from_slice(&flags.to_le_bytes());
         match fixed_type(self.sql_type) {
             Some(fixed) if self.layout() == Layout::Fixed => out.push(fixed),
@@ -85,7 +85,9 @@ fn type_info(sql_type: SqlType, out: &mut Vec<u8>) {
         out.extend_from_slice(&collation.wire());
     };
     match sql_type {
-        SqlType::Char { length, collation } => text(token::BIG_CHAR, length.to_le_bytes(), collation),
+        SqlType::Char { length, collation } => {
+            text(token::BIG_CHAR, length.to_le_bytes(), collation)
+        }
         SqlType::NChar { length } => {
             text(token::NCHAR, (length * 2).to_le_bytes(), Collation::default());
         }
@@ -185,8 +187,7 @@ mod tests {
 
     #[track_caller]
     fn check(sql_type: &str, nullable: bool, expected: &[u8]) {
-        let column =
-            Column { name: "bar".into(), sql_type: sql_type.parse().unwrap(), nullable };
+        let column = Column { name: "bar".into(), sql_type: sql_type.parse().unwrap(), nullable };
         let mut out = Vec::new();
         col_metadata(&[column], &mut out);
         let mut whole = vec![0x81, 1, 0, 0, 0, 0, 0, 8 + u8::from(nullable), 0];

@@ -86,7 +86,8 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         let Some(header) = self.input.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
         let [kind, status, high, low, ..] = *header;
         let length = usize::from(u16::from_be_bytes([high, low]));
-        let body = length.checked_sub(HEADER_BYTES).ok_or_else(|| invalid("a packet is too short"))?;
+        let body =
+            length.checked_sub(HEADER_BYTES).ok_or_else(|| invalid("a packet is too short"))?;
         if *self.kind.get_or_insert(kind) != kind {
             return Err(invalid("a packet of another type stands within a message"));
         }

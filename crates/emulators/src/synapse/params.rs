@@ -74,7 +74,8 @@ impl TypedValue {
             fixed @ (0x30 | 0x32 | 0x34 | 0x38 | 0x3a..=0x3e | 0x7a | 0x7f) => {
                 Self::fixed(fixed, request)
             }
-            nullable @ (token::INT | token::BIT | token::FLOAT | token::MONEY | token::DATETIME) => {
+            nullable
+            @ (token::INT | token::BIT | token::FLOAT | token::MONEY | token::DATETIME) => {
                 let width = request.u8()?;
                 let fixed = fixed_type(nullable, width)?;
                 Ok(match request.u8()? {
@@ -103,7 +104,7 @@ impl TypedValue {
             token::NVARCHAR | token::NCHAR => {
                 let most = request.u16()?;
                 request.bytes(COLLATION_BYTES)?;
-                Self::of_text(variable(most, request)?, |bytes| utf16(bytes))
+                Self::of_text(variable(most, request)?, utf16)
             }
             token::BIG_VARCHAR | token::BIG_CHAR => {
                 let most = request.u16()?;
@@ -119,7 +120,7 @@ impl TypedValue {
             NTEXT => {
                 request.u32()?;
                 request.bytes(COLLATION_BYTES)?;
-                Self::of_text(long(request)?, |bytes| utf16(bytes))
+                Self::of_text(long(request)?, utf16)
             }
             TEXT => {
                 request.u32()?;
@@ -270,10 +271,7 @@ impl TypedValue {
     }
 
     fn of_bytes(bytes: Option<Vec<u8>>) -> Self {
-        Self {
-            data_type: DataType::Binary,
-            content: bytes.map_or(Content::Null, Content::Bytes),
-        }
+        Self { data_type: DataType::Binary, content: bytes.map_or(Content::Null, Content::Bytes) }
     }
 }
 
@@ -411,7 +409,8 @@ impl fmt::Display for Unscaled {
     }
 }
 
-const WRONG_LENGTH: ProtocolError = ProtocolError("a parameter has a length that is not its type's");
+const WRONG_LENGTH: ProtocolError =
+    ProtocolError("a parameter has a length that is not its type's");
 
 const NULL: u8 = 0x1f;
 const IMAGE: u8 = 0x22;

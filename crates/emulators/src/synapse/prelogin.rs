@@ -27,8 +27,11 @@ pub(super) enum Encryption {
 impl PreLogin {
     pub(super) fn parse(payload: &[u8]) -> Result<Self, ProtocolError> {
         let mut options = Cursor::new(payload);
-        let mut parsed =
-            Self { encryption: Encryption::NotSupported, offers_fedauth: false, offers_mars: false };
+        let mut parsed = Self {
+            encryption: Encryption::NotSupported,
+            offers_fedauth: false,
+            offers_mars: false,
+        };
         loop {
             let option = options.u8()?;
             if option == option::TERMINATOR {

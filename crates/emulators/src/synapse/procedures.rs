@@ -1,8 +1,8 @@
 //! The procedures that clients call instead of sending a batch: statements with parameters, and
 //! prepared ones.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
@@ -20,7 +20,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
     /// Runs one call. A mistake in it is told to the client, and ends only this call.
     pub(super) async fn call(&mut self, call: Call, more: bool) -> Outcome<()> {
         let Call { procedure, parameters } = call;
-        tracing::debug!(session = self.globals.session, name = procedure.name(), ?parameters, "call");
+        tracing::debug!(
+            session = self.globals.session,
+            name = procedure.name(),
+            ?parameters,
+            "call"
+        );
         let result = match &procedure {
             Procedure::DescribeFirstResultSet => self.describe(&parameters).await,
             Procedure::Execute => self.execute(&parameters).await,
@@ -161,11 +166,8 @@ fn value(expr: &Expr) -> Result<TypedValue, SqlError> {
     Ok(match &literal.value {
         Value::Null => TypedValue::null(DataType::Utf8),
         Value::Number(digits, _) => {
-            let data_type = if digits.contains(['.', 'e', 'E']) {
-                DataType::Float64
-            } else {
-                DataType::Int64
-            };
+            let data_type =
+                if digits.contains(['.', 'e', 'E']) { DataType::Float64 } else { DataType::Int64 };
             TypedValue { data_type, content: Content::Text(format!("{sign}{digits}")) }
         }
         Value::SingleQuotedString(text) | Value::NationalStringLiteral(text) => {
@@ -176,11 +178,7 @@ fn value(expr: &Expr) -> Result<TypedValue, SqlError> {
 }
 
 /// The values of the declared parameters, by name or by position.
-fn bind(
-    statement: &str,
-    declarations: &str,
-    values: &[Parameter],
-) -> Result<Variables, SqlError> {
+fn bind(statement: &str, declarations: &str, values: &[Parameter]) -> Result<Variables, SqlError> {
     let mut variables = Variables::new();
     let mut unnamed = values.iter().filter(|value| value.name.is_empty());
     for (name, data_type) in tsql::declarations(declarations)? {
@@ -201,10 +199,9 @@ fn bind(
 fn declared(value: &TypedValue, data_type: DataType) -> TypedValue {
     match (&value.content, &value.data_type) {
         // A bit is written as a word, which is no number.
-        (Content::Text(word), DataType::Boolean) if data_type.is_numeric() => TypedValue {
-            data_type,
-            content: Content::Text(u8::from(word == "true").to_string()),
-        },
+        (Content::Text(word), DataType::Boolean) if data_type.is_numeric() => {
+            TypedValue { data_type, content: Content::Text(u8::from(word == "true").to_string()) }
+        }
         (Content::Bytes(_), found) if *found != data_type => value.clone(),
         (content, _) => TypedValue { data_type, content: content.clone() },
     }

@@ -107,8 +107,12 @@ pub(super) fn parse_batch(payload: &[u8]) -> Result<String, ProtocolError> {
 pub(super) enum TransactionRequest {
     Begin,
     /// With a flag that says whether the next one begins at once.
-    Commit { begin: bool },
-    Rollback { begin: bool },
+    Commit {
+        begin: bool,
+    },
+    Rollback {
+        begin: bool,
+    },
 }
 
 impl TransactionRequest {
@@ -135,7 +139,8 @@ fn begins_next(request: &mut Cursor<'_>) -> Result<bool, ProtocolError> {
 /// Skips the headers of a request: transaction, query notification, trace.
 fn skip_headers(request: &mut Cursor<'_>) -> Result<(), ProtocolError> {
     let total = request.u32()? as usize;
-    let rest = total.checked_sub(4).ok_or(ProtocolError("the headers of a request are too short"))?;
+    let rest =
+        total.checked_sub(4).ok_or(ProtocolError("the headers of a request are too short"))?;
     request.bytes(rest).map(drop)
 }
 
@@ -149,8 +154,7 @@ mod tests {
     use super::*;
 
     /// The headers of a request outside of any transaction.
-    const HEADERS: [u8; 22] =
-        [22, 0, 0, 0, 18, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
+    const HEADERS: [u8; 22] = [22, 0, 0, 0, 18, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
 
     fn with_headers(body: &[u8]) -> Vec<u8> {
         [&HEADERS, body].concat()

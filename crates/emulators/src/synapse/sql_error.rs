@@ -4,11 +4,7 @@
 
 use std::fmt;
 
-use datafusion::{
-    arrow::error::ArrowError,
-    common::SchemaError,
-    error::DataFusionError,
-};
+use datafusion::{arrow::error::ArrowError, common::SchemaError, error::DataFusionError};
 
 /// One error, as an ERROR token says it.
 #[derive(Debug, Clone, PartialEq, Eq)]

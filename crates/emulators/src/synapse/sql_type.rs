@@ -57,20 +57,26 @@ impl SqlType {
     /// The type of a column of the result: the declared one, or what fits its Arrow type.
     pub(super) fn of(field: &Field) -> Result<Self, SqlError> {
         match field.metadata().get(DECLARED_TYPE) {
-            Some(declared) => declared.parse::<Self>().ok().filter(|one| one.takes(field.data_type())).ok_or_else(
-                || {
-                    SqlError::new(
-                        8115,
-                        format!(
-                            "Column '{}' is declared as {declared}, which cannot hold {}.",
-                            field.name(),
-                            field.data_type()
-                        ),
-                    )
-                },
-            ),
+            Some(declared) => {
+                declared.parse::<Self>().ok().filter(|one| one.takes(field.data_type())).ok_or_else(
+                    || {
+                        SqlError::new(
+                            8115,
+                            format!(
+                                "Column '{}' is declared as {declared}, which cannot hold {}.",
+                                field.name(),
+                                field.data_type()
+                            ),
+                        )
+                    },
+                )
+            }
             None => Self::of_arrow(field.data_type()).ok_or_else(|| {
-                SqlError::unsupported(&format!("column '{}' of {}", field.name(), field.data_type()))
+                SqlError::unsupported(&format!(
+                    "column '{}' of {}",
+                    field.name(),
+                    field.data_type()
+                ))
             }),
         }
     }
@@ -137,12 +143,13 @@ impl SqlType {
                 _ => DataType::Timestamp(TimeUnit::Millisecond, None),
             },
             Self::DateTimeOffset { .. } => values(found).clone(),
-            Self::Char { .. } | Self::NChar { .. } | Self::NVarChar { .. } | Self::VarChar { .. } => {
-                match values(found) {
-                    text @ (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => text.clone(),
-                    _ => DataType::Utf8,
-                }
-            }
+            Self::Char { .. }
+            | Self::NChar { .. }
+            | Self::NVarChar { .. }
+            | Self::VarChar { .. } => match values(found) {
+                text @ (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => text.clone(),
+                _ => DataType::Utf8,
+            },
             Self::Binary { .. } | Self::VarBinary { .. } => match values(found) {
                 bytes @ (DataType::Binary
                 | DataType::LargeBinary
@@ -181,7 +188,10 @@ impl SqlType {
     pub(super) fn takes(self, found: &DataType) -> bool {
         let found = values(found);
         match self {
-            Self::Char { .. } | Self::NChar { .. } | Self::NVarChar { .. } | Self::VarChar { .. } => {
+            Self::Char { .. }
+            | Self::NChar { .. }
+            | Self::NVarChar { .. }
+            | Self::VarChar { .. } => {
                 matches!(found, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
             }
             Self::Binary { .. } | Self::VarBinary { .. } => matches!(
@@ -245,7 +255,9 @@ impl FromStr for SqlType {
     fn from_str(text: &str) -> Result<Self, UnknownType> {
         let text = text.trim().to_ascii_lowercase();
         let (text, collation) = match text.split_once(" collate ") {
-            Some((text, name)) => (text.trim_end(), Collation::parse(name.trim()).ok_or(UnknownType)?),
+            Some((text, name)) => {
+                (text.trim_end(), Collation::parse(name.trim()).ok_or(UnknownType)?)
+            }
             None => (text.as_str(), Collation::default()),
         };
         let (name, arguments) = match text.split_once('(') {
@@ -268,7 +280,8 @@ impl FromStr for SqlType {
             Some(Ok(scale @ 0..=7)) => Ok(scale),
             Some(_) => Err(UnknownType),
         };
-        let plain = |sql_type: Self| if arguments.is_none() { Ok(sql_type) } else { Err(UnknownType) };
+        let plain =
+            |sql_type: Self| if arguments.is_none() { Ok(sql_type) } else { Err(UnknownType) };
         match name {
             "bigint" => plain(Self::BigInt),
             "binary" => Ok(Self::Binary { length: fixed(MAX_VARCHAR)? }),
@@ -282,8 +295,10 @@ impl FromStr for SqlType {
                 let (precision, scale) = match arguments {
                     None => (18, 0),
                     Some(arguments) => {
-                        let (precision, scale) = arguments.split_once(',').unwrap_or((arguments, "0"));
-                        let number = |text: &str| text.trim().parse::<u8>().map_err(|_| UnknownType);
+                        let (precision, scale) =
+                            arguments.split_once(',').unwrap_or((arguments, "0"));
+                        let number =
+                            |text: &str| text.trim().parse::<u8>().map_err(|_| UnknownType);
                         (number(precision)?, number(scale)?)
                     }
                 };
@@ -374,9 +389,15 @@ mod tests {
         ] {
             assert_eq!(text.parse::<SqlType>().unwrap().to_string(), expected, "{text}");
         }
-        for text in
-            ["varchar(0)", "nvarchar(4001)", "char(max)", "decimal(39,0)", "int(4)", "xml", "time(8)"]
-        {
+        for text in [
+            "varchar(0)",
+            "nvarchar(4001)",
+            "char(max)",
+            "decimal(39,0)",
+            "int(4)",
+            "xml",
+            "time(8)",
+        ] {
             assert_eq!(text.parse::<SqlType>(), Err(UnknownType), "{text}");
         }
     }

@@ -41,7 +41,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         }
         while let Some(Statement { line, kind }) = waiting.pop_front() {
             if let StatementKind::If { condition, then, otherwise } = kind {
-                let branch = if self.is_true(condition, variables).await? { then } else { otherwise };
+                let branch =
+                    if self.is_true(*condition, variables).await? { then } else { otherwise };
                 for statement in branch.into_iter().rev() {
                     waiting.push_front(statement);
                 }
@@ -72,7 +73,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
                 return Box::pin(self.call(call, more)).await;
             }
             StatementKind::Begin => self.transaction(TransactionRequest::Begin)?,
-            StatementKind::Commit => self.transaction(TransactionRequest::Commit { begin: false })?,
+            StatementKind::Commit => {
+                self.transaction(TransactionRequest::Commit { begin: false })?
+            }
             StatementKind::Rollback => {
                 self.transaction(TransactionRequest::Rollback { begin: false })?;
             }

@@ -103,17 +103,12 @@ impl Tables {
         all
     }
 
-    async fn provider(
-        &self,
-        schema: &str,
-        table: &str,
-    ) -> Result<Option<Arc<dyn TableProvider>>> {
+    async fn provider(&self, schema: &str, table: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let Some(files) = self.files(schema, table) else { return Ok(None) };
         let cell = {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             let fresh = || Loaded { files: files.clone(), provider: Arc::default() };
-            let entry =
-                loaded.entry((schema.to_owned(), table.to_owned())).or_insert_with(fresh);
+            let entry = loaded.entry((schema.to_owned(), table.to_owned())).or_insert_with(fresh);
             if entry.files != files {
                 *entry = fresh();
             }
@@ -131,7 +126,8 @@ pub(super) struct Database(pub(super) Arc<Tables>);
 
 impl CatalogProvider for Database {
     fn schema_names(&self) -> Vec<String> {
-        let schemas: BTreeSet<String> = self.0.all().into_iter().map(|(schema, _)| schema).collect();
+        let schemas: BTreeSet<String> =
+            self.0.all().into_iter().map(|(schema, _)| schema).collect();
         schemas.into_iter().collect()
     }
 
@@ -153,10 +149,7 @@ impl SchemaProvider for Schema {
         all.filter(|(schema, _)| *schema == self.name).map(|(_, table)| table).collect()
     }
 
-    async fn table(
-        &self,
-        name: &str,
-    ) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         self.tables.provider(&self.name, name).await
     }
 
@@ -226,7 +219,10 @@ fn entries(dir: &Path) -> Vec<Entry> {
 /// The Parquet files directly within a folder.
 fn parts(folder: &Path) -> Vec<TableFile> {
     let entries = entries(folder).into_iter();
-    entries.filter(|entry| entry.table_name().is_some()).map(|entry| entry.as_table_file()).collect()
+    entries
+        .filter(|entry| entry.table_name().is_some())
+        .map(|entry| entry.as_table_file())
+        .collect()
 }
 
 #[cfg(test)]
@@ -236,7 +232,15 @@ mod tests {
     #[test]
     fn tables_are_found_by_file_and_folder_without_case() {
         let dir = tempfile::tempdir().unwrap();
-        for path in ["A.parquet", "b/part-1.parquet", "b/part-0.parquet", "b/_SUCCESS", "s/c.parquet", "s/d/0.parquet", "s.e.parquet"] {
+        for path in [
+            "A.parquet",
+            "b/part-1.parquet",
+            "b/part-0.parquet",
+            "b/_SUCCESS",
+            "s/c.parquet",
+            "s/d/0.parquet",
+            "s.e.parquet",
+        ] {
             let path = dir.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();

@@ -91,7 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HandshakeStream<S> {
     /// Reads the header of the next packet. `Ok(false)`: the client has closed the connection.
     fn poll_header(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         while self.header_filled < HEADER_BYTES {
-            let mut buffer = ReadBuf::new(self.header.get_mut(self.header_filled..).unwrap_or_default());
+            let mut buffer =
+                ReadBuf::new(self.header.get_mut(self.header_filled..).unwrap_or_default());
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
             match buffer.filled().len() {
                 0 if self.header_filled == 0 => return Poll::Ready(Ok(false)),

@@ -49,9 +49,9 @@ impl Done {
     }
 
     pub(super) fn write(self, out: &mut Vec<u8>) {
-        let status = u16::from(self.more) * DONE_MORE
-            | u16::from(self.failed) * DONE_ERROR
-            | u16::from(self.rows.is_some()) * DONE_COUNT;
+        let status = (u16::from(self.more) * DONE_MORE)
+            | (u16::from(self.failed) * DONE_ERROR)
+            | (u16::from(self.rows.is_some()) * DONE_COUNT);
         write_done(out, self.kind, status, self.command, self.rows.unwrap_or(0));
     }
 }
@@ -317,7 +317,8 @@ mod tests {
         assert_eq!(u32::from_le_bytes(out[1..5].try_into().unwrap()) as usize, info.len());
         for (option, id, expected) in [(4, 2, &b"c\0"[..]), (13, 1, &b"a\0b\0"[..])] {
             assert_eq!(info[option], id);
-            let number = |at: usize| u32::from_le_bytes(info[at..at + 4].try_into().unwrap()) as usize;
+            let number =
+                |at: usize| u32::from_le_bytes(info[at..at + 4].try_into().unwrap()) as usize;
             let (length, offset) = (number(option + 1), number(option + 5));
             assert_eq!(&info[offset..offset + length], expected);
         }

@@ -39,7 +39,7 @@ pub(super) enum StatementKind {
     Begin,
     Commit,
     Execute { procedure: String, arguments: Vec<Expr> },
-    If { condition: Expr, then: Vec<Statement>, otherwise: Vec<Statement> },
+    If { condition: Box<Expr>, then: Vec<Statement>, otherwise: Vec<Statement> },
     Rollback,
     Select(Box<Query>),
     Set(Vec<SetOption>),
@@ -48,10 +48,13 @@ pub(super) enum StatementKind {
 
 /// Cuts a batch into its statements.
 pub(super) fn parse(batch: &str) -> Result<Vec<Statement>, SqlError> {
-    let tokens = Tokenizer::new(&MsSqlDialect {}, batch).tokenize_with_location().map_err(|error| {
-        let line = u32::try_from(error.location.line).unwrap_or(1);
-        SqlError::new(102, format!("Incorrect syntax: {}.", error.message)).with_class(15).at_line(line)
-    })?;
+    let tokens =
+        Tokenizer::new(&MsSqlDialect {}, batch).tokenize_with_location().map_err(|error| {
+            let line = u32::try_from(error.location.line).unwrap_or(1);
+            SqlError::new(102, format!("Incorrect syntax: {}.", error.message))
+                .with_class(15)
+                .at_line(line)
+        })?;
     let options = ParserOptions { require_semicolon_stmt_delimiter: false, ..ParserOptions::new() };
     let mut parser = BatchParser {
         parser: Parser::new(&MsSqlDialect {})
@@ -78,7 +81,9 @@ impl BatchParser<'_> {
         let mut statements = Vec::new();
         loop {
             while self.parser.consume_token(&Token::SemiColon) {}
-            if self.at(&Token::EOF) || self.word().is_some_and(|word| until.contains(&word.as_str())) {
+            if self.at(&Token::EOF)
+                || self.word().is_some_and(|word| until.contains(&word.as_str()))
+            {
                 return Ok(statements);
             }
             statements.push(self.statement()?);
@@ -88,9 +93,12 @@ impl BatchParser<'_> {
     fn statement(&mut self) -> Result<Statement, SqlError> {
         let line = self.line();
         if self.depth > MAX_DEPTH {
-            return Err(SqlError::new(191, "Some part of your SQL statement is nested too deeply.")
-                .with_class(15)
-                .at_line(line));
+            return Err(SqlError::new(
+                191,
+                "Some part of your SQL statement is nested too deeply.",
+            )
+            .with_class(15)
+            .at_line(line));
         }
         self.depth += 1;
         let kind = self.kind().map_err(|error| error.at_line(line));
@@ -149,7 +157,7 @@ impl BatchParser<'_> {
             }
             Vec::new()
         };
-        Ok(StatementKind::If { condition, then, otherwise })
+        Ok(StatementKind::If { condition: Box::new(condition), then, otherwise })
     }
 
     fn block(&mut self) -> Result<Vec<Statement>, SqlError> {
@@ -167,7 +175,8 @@ impl BatchParser<'_> {
 
     fn transaction(&mut self, kind: StatementKind) -> Result<StatementKind, SqlError> {
         self.parser.advance_token();
-        if self.word().is_some_and(|word| ["TRAN", "TRANSACTION", "WORK"].contains(&word.as_str())) {
+        if self.word().is_some_and(|word| ["TRAN", "TRANSACTION", "WORK"].contains(&word.as_str()))
+        {
             self.parser.advance_token();
             // A name may follow, which means nothing where transactions do not nest.
             if let Token::Word(word) = &self.parser.peek_token_ref().token
@@ -257,10 +266,39 @@ fn without_query_hints(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 
 /// Statements that T-SQL has and this server has not.
 const STATEMENTS: &[&str] = &[
-    "ALTER", "BEGIN", "BULK", "CHECKPOINT", "CLOSE", "COPY", "CREATE", "DBCC", "DEALLOCATE",
-    "DECLARE", "DELETE", "DENY", "DROP", "EXPLAIN", "FETCH", "GOTO", "GRANT", "INSERT", "KILL",
-    "MERGE", "OPEN", "PRINT", "RAISERROR", "RENAME", "RETURN", "REVERT", "REVOKE", "SAVE", "THROW",
-    "TRUNCATE", "UPDATE", "WAITFOR", "WHILE",
+    "ALTER",
+    "BEGIN",
+    "BULK",
+    "CHECKPOINT",
+    "CLOSE",
+    "COPY",
+    "CREATE",
+    "DBCC",
+    "DEALLOCATE",
+    "DECLARE",
+    "DELETE",
+    "DENY",
+    "DROP",
+    "EXPLAIN",
+    "FETCH",
+    "GOTO",
+    "GRANT",
+    "INSERT",
+    "KILL",
+    "MERGE",
+    "OPEN",
+    "PRINT",
+    "RAISERROR",
+    "RENAME",
+    "RETURN",
+    "REVERT",
+    "REVOKE",
+    "SAVE",
+    "THROW",
+    "TRUNCATE",
+    "UPDATE",
+    "WAITFOR",
+    "WHILE",
 ];
 
 /// How deep blocks of statements may be nested.
@@ -288,10 +326,7 @@ mod tests {
             kinds("set quoted_identifier on set textsize 2147483647\nSELECT 1 SELECT 2;;use demo"),
             ["1 Set", "1 Set", "2 Select", "2 Select", "2 Use"]
         );
-        assert_eq!(
-            kinds("IF @@TRANCOUNT > 0 ROLLBACK TRAN SELECT 1"),
-            ["1 If", "1 Select"],
-        );
+        assert_eq!(kinds("IF @@TRANCOUNT > 0 ROLLBACK TRAN SELECT 1"), ["1 If", "1 Select"],);
         assert_eq!(
             kinds("IF 1=1 BEGIN SELECT 1; SELECT 2 END ELSE SELECT 3; BEGIN TRAN; COMMIT"),
             ["1 If", "1 Begin", "1 Commit"]

@@ -36,8 +36,8 @@ pub(super) fn failure(operation: Operation, error: odbc_api::Error) -> Error {
         "HYT00" | "HYT01" => (ErrorKind::Timeout, "check that the server can be reached"),
         "IM002" | "IM003" | "01000" => (
             ErrorKind::InvalidInput,
-            "the ODBC driver is not installed: its name must stand in odbcinst.ini, or give the \
-             path of its library",
+            "the ODBC driver or a library it needs is not installed: its name must stand in \
+             odbcinst.ini, or give the path of its library",
         ),
         state if state.starts_with("08") => {
             (ErrorKind::Connect, "check server name, port, firewall and certificate")

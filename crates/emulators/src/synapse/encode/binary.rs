@@ -1,7 +1,9 @@
 //! Bytes, and GUIDs, whose first three groups SQL Server writes the other way round.
 
 use datafusion::arrow::{
-    array::{ArrayRef, AsArray, BinaryArray, BinaryViewArray, FixedSizeBinaryArray, LargeBinaryArray},
+    array::{
+        ArrayRef, AsArray, BinaryArray, BinaryViewArray, FixedSizeBinaryArray, LargeBinaryArray,
+    },
     datatypes::DataType,
 };
 
@@ -80,8 +82,7 @@ impl BinaryCells {
                 out.extend_from_slice(bytes);
             }
             Form::Binary(length) => {
-                let blank =
-                    usize::from(length).checked_sub(bytes.len()).ok_or(Unfit::TooLong)?;
+                let blank = usize::from(length).checked_sub(bytes.len()).ok_or(Unfit::TooLong)?;
                 out.extend_from_slice(&length.to_le_bytes());
                 out.extend_from_slice(bytes);
                 out.extend(std::iter::repeat_n(0, blank));

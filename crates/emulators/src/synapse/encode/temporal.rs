@@ -137,11 +137,7 @@ impl DateTimeOffsetCells {
         let zone = name.parse::<Tz>().ok()?;
         let fixed = matches!(name.as_bytes(), [b'+' | b'-', ..] | b"UTC" | b"Z");
         let zone = if fixed { Zone::Fixed(minutes_at(&zone, 0)?) } else { Zone::Named(zone) };
-        Some(Self {
-            time: TimeOfDay::new(scale, *unit),
-            instants: Instants::new(array)?,
-            zone,
-        })
+        Some(Self { time: TimeOfDay::new(scale, *unit), instants: Instants::new(array)?, zone })
     }
 
     pub(super) fn put(&self, row: usize, out: &mut Vec<u8>) -> Result<(), Unfit> {
@@ -173,9 +169,7 @@ impl Instants {
     fn new(array: &ArrayRef) -> Option<Self> {
         let DataType::Timestamp(unit, _) = array.data_type() else { return None };
         let values = match unit {
-            TimeUnit::Second => {
-                array.as_primitive_opt::<TimestampSecondType>()?.reinterpret_cast()
-            }
+            TimeUnit::Second => array.as_primitive_opt::<TimestampSecondType>()?.reinterpret_cast(),
             TimeUnit::Millisecond => {
                 array.as_primitive_opt::<TimestampMillisecondType>()?.reinterpret_cast()
             }

@@ -211,7 +211,11 @@ fn rows_with_many_nulls_have_a_bitmap() {
     let columns: Vec<Column> = (0..9)
         .map(|_| Column { name: String::new(), sql_type: SqlType::Int, nullable: true })
         .collect();
-    let schema = Schema::new((0..9).map(|n| Field::new(n.to_string(), Int32Array::from(vec![1]).data_type().clone(), true)).collect::<Vec<_>>());
+    let schema = Schema::new(
+        (0..9)
+            .map(|n| Field::new(n.to_string(), Int32Array::from(vec![1]).data_type().clone(), true))
+            .collect::<Vec<_>>(),
+    );
     let arrays = (0..9)
         .map(|n| Arc::new(Int32Array::from(vec![(n == 8).then_some(5), Some(n)])) as ArrayRef)
         .collect();

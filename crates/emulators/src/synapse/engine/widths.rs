@@ -141,12 +141,14 @@ fn longest(exprs: &[Expr], input: &DFSchema) -> Option<Length> {
 }
 
 fn sum(exprs: &[Expr], input: &DFSchema) -> Option<Length> {
-    let total = exprs.iter().map(|expr| length(expr, input)).try_fold(0, |total, length| {
-        match length? {
-            Length::Limited(length) => Some(total + usize::from(length)),
-            Length::Max => Some(usize::from(u16::MAX)),
-        }
-    })?;
+    let total =
+        exprs.iter().map(|expr| length(expr, input)).try_fold(
+            0,
+            |total, length| match length? {
+                Length::Limited(length) => Some(total + usize::from(length)),
+                Length::Max => Some(usize::from(u16::MAX)),
+            },
+        )?;
     Some(limited(total))
 }
 

@@ -82,11 +82,13 @@ fn convert(expr: Expr, target: &ast::DataType, failing_is_null: bool) -> Result<
         SqlError::new(243, format!("Type {} is not a defined system type.", name.to_lowercase()))
     })?;
     let target = sql_type.value_type();
-    let converted =
-        if failing_is_null { try_cast(expr, &target) } else { cast(expr, &target) };
+    let converted = if failing_is_null { try_cast(expr, &target) } else { cast(expr, &target) };
     let length = match sql_type {
         // Without a length, CAST takes 30.
-        SqlType::Char { .. } | SqlType::NChar { .. } | SqlType::VarChar { .. } | SqlType::NVarChar { .. }
+        SqlType::Char { .. }
+        | SqlType::NChar { .. }
+        | SqlType::VarChar { .. }
+        | SqlType::NVarChar { .. }
             if !name.contains('(') =>
         {
             Some(30)

@@ -36,7 +36,9 @@ pub(super) fn rewrite(function: &Function, scope: &Scope<'_>) -> Result<Expr, Sq
             let position = call("strpos", vec![within.clone(), wanted.clone()]);
             Ok(cast(position, &DataType::Int32))
         }
-        ("current_timestamp" | "getdate" | "getutcdate", []) => Ok(now(TimeUnit::Millisecond, None)),
+        ("current_timestamp" | "getdate" | "getutcdate", []) => {
+            Ok(now(TimeUnit::Millisecond, None))
+        }
         ("datepart", [Expr::Identifier(part), date]) => date_part(&part.value, date),
         ("day" | "month" | "year", [date]) => date_part(&name, date),
         ("iif", [condition, yes, no]) => Ok(case(condition, yes, no)),

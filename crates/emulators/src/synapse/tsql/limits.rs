@@ -117,8 +117,7 @@ pub(super) fn empty() -> Select {
 /// A query that returns one row if `condition` is true, and none otherwise.
 pub(in crate::synapse) fn one_row_if(condition: Expr) -> Query {
     let mut select = empty();
-    select.projection =
-        vec![SelectItem::UnnamedExpr(number(1))];
+    select.projection = vec![SelectItem::UnnamedExpr(number(1))];
     select.selection = Some(condition);
     let mut query = limited(SetExpr::Select(Box::new(select)), number(1));
     query.limit_clause = None;

@@ -45,9 +45,10 @@ pub(super) fn fold(ident: &mut Ident) {
 /// without a name and several of the same, the engine does not.
 pub(super) fn mark_columns(query: &mut Query, names: &OutputNames) {
     let Some(select) = leftmost(&mut query.body) else { return };
-    let has_wildcard = select.projection.iter().any(|item| {
-        matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
-    });
+    let has_wildcard = select
+        .projection
+        .iter()
+        .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let mut seen = HashSet::new();
     for (position, item) in select.projection.iter_mut().enumerate() {
         let (expr, name) = match item {
@@ -59,7 +60,8 @@ pub(super) fn mark_columns(query: &mut Query, names: &OutputNames) {
             _ => continue,
         };
         let unique = name.as_ref().is_some_and(|name| seen.insert(name.clone()));
-        let clashes = has_wildcard && matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let clashes =
+            has_wildcard && matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
         if !unique || clashes {
             let folded = name.unwrap_or_default();
             let spelled = names.spellings.get(&folded).unwrap_or(&folded);

@@ -294,10 +294,7 @@ mod tests {
     #[test]
     fn limits_become_limit() {
         check("SELECT TOP 5 a FROM t ORDER BY a", "SELECT a FROM t ORDER BY a LIMIT 5");
-        check(
-            "SELECT TOP (@n) a FROM t",
-            "SELECT a FROM t LIMIT arrow_cast('5', 'Int64')",
-        );
+        check("SELECT TOP (@n) a FROM t", "SELECT a FROM t LIMIT arrow_cast('5', 'Int64')");
         check(
             "SELECT a FROM t ORDER BY a OFFSET 2 ROWS FETCH NEXT 3 ROWS ONLY",
             "SELECT a FROM t ORDER BY a LIMIT 3 OFFSET 2 ROWS",
@@ -319,7 +316,8 @@ mod tests {
         );
         let field = |name: &str| Field::new(name, DataType::Int32, true);
         assert_eq!(one.names.of(&field("sum")), "Sum");
-        let table = field("l_key").with_metadata([("azconnect.name".into(), "L_Key".into())].into());
+        let table =
+            field("l_key").with_metadata([("azconnect.name".into(), "L_Key".into())].into());
         assert_eq!(one.names.of(&table), "L_Key");
         check("SELECT T.A FROM demo.dbo.T t WITH (NOLOCK)", "SELECT t.a FROM dbo.t t");
         check("SELECT * FROM T (nolock)", "SELECT * FROM t");
@@ -355,14 +353,20 @@ mod tests {
             "SELECT COUNT(*) AS n FROM t HAVING MIN(a) > 1",
             "SELECT arrow_cast(count(*), 'Int32') AS n FROM t HAVING MIN(a) > 1",
         );
-        check("SELECT IIF(a > 1, 2, 3) AS b FROM t", "SELECT CASE WHEN a > 1 THEN 2 ELSE 3 END AS b FROM t");
+        check(
+            "SELECT IIF(a > 1, 2, 3) AS b FROM t",
+            "SELECT CASE WHEN a > 1 THEN 2 ELSE 3 END AS b FROM t",
+        );
         check("SELECT CONVERT(int, a) AS b FROM t", "SELECT arrow_cast(a, 'Int32') AS b FROM t");
         check(
             "SELECT CAST(a AS varchar(3)) AS b FROM t",
             "SELECT left(arrow_cast(a, 'Utf8'), 3) AS b FROM t",
         );
         check("SELECT DATEPART(yy, a) AS y FROM t", "SELECT date_part('year', a) AS y FROM t");
-        check("SELECT 1 AS one, -1 AS two", "SELECT arrow_cast(1, 'Int32') AS one, -arrow_cast(1, 'Int32') AS two");
+        check(
+            "SELECT 1 AS one, -1 AS two",
+            "SELECT arrow_cast(1, 'Int32') AS one, -arrow_cast(1, 'Int32') AS two",
+        );
         refused("SELECT nonsense(a) FROM t", 195);
         refused("SELECT DATEPART(nonsense, a) FROM t", 155);
         refused("SELECT CAST(a AS geography) FROM t", 243);

@@ -1,7 +1,7 @@
 //! Variables: parameters of a statement with one `@`, facts about the session with two.
 
-use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::sql::sqlparser::ast::Expr;
 
 use super::literals::{cast, int, text};
 use crate::synapse::{sql_error::SqlError, sql_type::SqlType};
