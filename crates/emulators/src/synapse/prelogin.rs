@@ -50,7 +50,8 @@ impl PreLogin {
                         0 => Encryption::Off,
                         1 => Encryption::On,
                         2 => Encryption::NotSupported,
-                        3 => Encryption::Required,
+                        // 5 is TDS 8, which has begun with TLS.
+                        3 | 5 => Encryption::Required,
                         _ => return Err(ProtocolError("an unknown kind of encryption is wanted")),
                     };
                 }
