@@ -162,6 +162,15 @@ def times_arrive_as_they_are():
 
 
 @check
+def our_two_backends_give_the_same_rows():
+    query = "SELECT * FROM dbo.planes ORDER BY tailnum"
+    where = ("--server", "syn-demo", "--database", e2e.DATABASE, "--identity", e2e.JOBS["client_id"])
+    native, _ = e2e.azconnect("sql", "query", query, *where, "-o", "csv")
+    odbc, _ = e2e.azconnect("sql", "query", query, *where, "-o", "csv", "--backend", "odbc")
+    assert native.count("\n") == 3_323 and native == odbc
+
+
+@check
 def wrong_password_is_error_18456():
     for text in (MICROSOFT, FREETDS):
         e2e.refused(
