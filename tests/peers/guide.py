@@ -38,8 +38,9 @@ def read_table(table):
         ),
         max_bytes_per_batch=536_870_912,
         batch_size=1_000_000,
+        # The guide calls `reader.fetch_concurrently()`, which newer versions take as an argument.
+        fetch_concurrently=True,
     )
-    reader.fetch_concurrently()
     return pl.concat(pl.from_arrow(batch) for batch in reader)
 
 
