@@ -14,3 +14,5 @@ mod key_vault;
 mod lake;
 mod program;
 mod start;
+#[cfg(feature = "synapse")]
+mod synapse;

@@ -244,6 +244,8 @@ fn narrow(expr: &mut Expr) {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::datatypes::Field;
+
     use super::*;
     use crate::synapse::{
         params::Content,
@@ -371,6 +373,4 @@ mod tests {
         refused("SELECT DATEPART(nonsense, a) FROM t", 155);
         refused("SELECT CAST(a AS geography) FROM t", 243);
     }
-
-    use datafusion::arrow::datatypes::Field;
 }
