@@ -1,4 +1,4 @@
-//! `cargo xtask bench NAME`: ours and the named peers in the same run, alternately, as ratios.
+//! `cargo xtask bench [NAME]`: ours and the named peers in the same run, alternately, as ratios.
 //!
 //! Each round runs every contender once; the median of the rounds counts. CPU time (user + system)
 //! and peak memory are those of the client process, read from the kernel when it ends; the servers
@@ -16,8 +16,9 @@ use crate::shell::Workspace;
 
 #[derive(Args)]
 pub(crate) struct BenchArguments {
-    /// Which benchmark: `main` (the export of TPC-H lineitem beside the guide's Python script).
-    name: String,
+    /// Which benchmark; all of them if none is named: `main` (the export of TPC-H lineitem beside
+    /// the guide's Python script).
+    name: Option<String>,
     /// How often each contender runs; the median counts.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -34,15 +35,23 @@ pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<(
     if arguments.rounds == 0 {
         bail!("`--rounds 0` measures nothing; give at least 1");
     }
-    let ratios = match arguments.name.as_str() {
-        "main" => main_job::measure(workspace, arguments)?,
-        other => bail!("no benchmark is named `{other}`; there is `main`"),
+    let names = match &arguments.name {
+        Some(name) => vec![name.as_str()],
+        None => NAMES.to_vec(),
     };
-    report::print(&ratios);
-    let folder = workspace.target().join("bench");
-    report::write(&folder, &arguments.name, &ratios)?;
-    if arguments.publish {
-        publish::publish(workspace, &folder, arguments, &ratios)?;
+    for name in names {
+        let ratios = match name {
+            "main" => main_job::measure(workspace, arguments)?,
+            other => bail!("no benchmark is named `{other}`; there are: {}", NAMES.join(", ")),
+        };
+        report::print(&ratios);
+        let folder = workspace.target().join("bench");
+        report::write(&folder, name, &ratios)?;
+        if arguments.publish {
+            publish::publish(workspace, &folder, name, arguments, &ratios)?;
+        }
     }
     Ok(())
 }
+
+const NAMES: &[&str] = &["main"];

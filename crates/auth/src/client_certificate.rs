@@ -13,7 +13,7 @@ use crate::{
     entra::{Application, Authority, AuthorityOptions, Proof},
     error::Result,
     ids::{ClientId, TenantId},
-    options::{CommonOptions, common_setters},
+    options::{CommonOptions, application_setters},
 };
 
 /// Gets tokens for an application that proves itself with a certificate.
@@ -130,24 +130,7 @@ impl ClientCertificateCredentialBuilder {
         self
     }
 
-    /// Asks this authority, `https` only. Default: [`DEFAULT_AUTHORITY_HOST`](crate::DEFAULT_AUTHORITY_HOST).
-    #[must_use]
-    pub fn with_authority_host(mut self, host: Url) -> Self {
-        self.authority.host = Some(host);
-        self
-    }
-
-    /// Lets the authority be `http` if its address is loopback, for tests of this machine against itself.
-    #[must_use]
-    pub fn with_danger_allow_loopback_http(mut self) -> Self {
-        self.authority.danger_allow_loopback_http = true;
-        self
-    }
-
-    common_setters!(
-        "Default: [`RetryOptions::entra`](crate::RetryOptions::entra).",
-        "Default: a client that honours the proxy of the environment and connects within 10 s."
-    );
+    application_setters!();
 
     /// Checks all settings and builds the credential; sends nothing.
     ///

@@ -53,4 +53,30 @@ macro_rules! common_setters {
     };
 }
 
+/// Writes the setters of [`AuthorityOptions`](crate::entra::AuthorityOptions), and those of
+/// [`CommonOptions`] as Entra ID wants them, into a builder with fields `authority` and `common`.
+macro_rules! application_setters {
+    () => {
+        /// Asks this authority, `https` only. Default: [`DEFAULT_AUTHORITY_HOST`](crate::DEFAULT_AUTHORITY_HOST).
+        #[must_use]
+        pub fn with_authority_host(mut self, host: url::Url) -> Self {
+            self.authority.host = Some(host);
+            self
+        }
+
+        /// Lets the authority be `http` if its address is loopback, for tests of this machine against itself.
+        #[must_use]
+        pub fn with_danger_allow_loopback_http(mut self) -> Self {
+            self.authority.danger_allow_loopback_http = true;
+            self
+        }
+
+        crate::options::common_setters!(
+            "Default: [`RetryOptions::entra`](crate::RetryOptions::entra).",
+            "Default: a client that honours the proxy of the environment and connects within 10 s."
+        );
+    };
+}
+
+pub(crate) use application_setters;
 pub(crate) use common_setters;

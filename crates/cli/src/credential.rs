@@ -54,7 +54,7 @@ impl Credential {
                 let mut builder = ClientCertificateCredential::builder(
                     app.tenant_id.clone(),
                     app.client_id,
-                    pem.as_slice(),
+                    pem.as_bytes(),
                 )
                 .with_authority_host(authority_host(context, env)?.0)
                 .with_transport(context.transport()?);

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate_file;
 mod cli;
 mod clients;
 mod cloud;

@@ -1,5 +1,7 @@
 //! Parquet files in the lake, from and to Arrow record batches.
 
+mod dictionary;
+mod encoder;
 mod options;
 mod ranges;
 mod read;

@@ -29,12 +29,12 @@ use crate::{
 ///   on its way, two that wait for the encoder, and the one it works on; [`QueryOptions`] bounds
 ///   each in rows and bytes,
 /// - one row group, encoded ([`ParquetWriteOptions::with_row_group_bytes`]), and of each of its
-///   columns a page and a dictionary, some 3 MiB where values hardly repeat,
+///   columns a page and, where values repeat, a dictionary of a mebibyte at most,
 /// - the blocks of the upload: `block_bytes` times three more than `concurrency`
 ///   ([`UploadOptions`]).
 ///
 /// With the defaults that is 16 MiB of row group and 14 MiB of blocks, beside dictionaries, and
-/// batches that are small unless rows are wide: some 80 MB for the whole program and the 16
+/// batches that are small unless rows are wide: some 75 MB for the whole program and the 16
 /// columns of TPC-H `lineitem`. None of it grows with the size of the result, up to the 19 GiB of
 /// Parquet beyond which blocks begin to double, because a file has at most 50,000 of them.
 pub struct Export {
@@ -75,7 +75,7 @@ impl Export {
             sql: sql.into(),
             lake,
             path,
-            query: QueryOptions::default(),
+            query: QueryOptions::default().with_batch_rows(BATCH_ROWS),
             parquet: ParquetWriteOptions::default().with_row_group_bytes(ROW_GROUP_BYTES),
             upload: UploadOptions::default().with_block_bytes(BLOCK_BYTES),
             if_exists: IfExists::default(),
@@ -134,7 +134,7 @@ impl Export {
 
 impl ExportBuilder {
     /// How the result is read: rows and bytes of a batch, forms of some types. Default: that of
-    /// the SQL client.
+    /// the SQL client, with batches of at most 4,096 rows.
     #[must_use]
     pub fn with_query_options(mut self, options: QueryOptions) -> Self {
         self.query = options;
@@ -247,6 +247,8 @@ impl fmt::Debug for ExportBuilder {
     }
 }
 
+/// Seven batches are under way at a time; smaller ones cost no time, and larger ones save none.
+const BATCH_ROWS: usize = 4096;
 /// Large enough for readers that work by row group, small enough for small containers.
 const ROW_GROUP_BYTES: usize = 16 << 20;
 /// At 20 ms and 60 MB/s a connection, four of them carry 150 MB/s.

@@ -13,12 +13,12 @@ use crate::shell::{self, Workspace};
 pub(super) fn publish(
     workspace: &Workspace,
     folder: &Path,
+    name: &str,
     arguments: &BenchArguments,
     ratios: &[Ratio],
 ) -> Result<()> {
     let docs = workspace.root().join("docs/benchmarks");
     fs::create_dir_all(&docs)?;
-    let name = arguments.name.as_str();
     for extension in ["json", "svg"] {
         let file = Path::new(name).with_extension(extension);
         fs::copy(folder.join(&file), docs.join(&file))
@@ -27,14 +27,14 @@ pub(super) fn publish(
     let text = format!(
         "# Benchmark `{name}`\n\n{}\n![chart]({name}.svg)\n\n{}",
         report::table(ratios),
-        conditions(arguments)?
+        conditions(name, arguments)?
     );
     fs::write(docs.join(name).with_extension("md"), text)?;
     Ok(())
 }
 
 /// The machine, the versions and the command.
-fn conditions(arguments: &BenchArguments) -> Result<String> {
+fn conditions(name: &str, arguments: &BenchArguments) -> Result<String> {
     let processors = std::thread::available_parallelism()?;
     let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = model
@@ -44,11 +44,10 @@ fn conditions(arguments: &BenchArguments) -> Result<String> {
     let compiler = shell::output(Command::new("rustc").arg("--version"))?;
     let python = shell::output(Command::new("python3").arg("--version"))?;
     Ok(format!(
-        "Measured by `cargo xtask bench {} --rounds {} --scale-factor {}`: the median of {} rounds, contenders in turn.\n\n\
+        "Measured by `cargo xtask bench {name} --rounds {} --scale-factor {}`: the median of {} rounds, contenders in turn.\n\n\
          - machine: {processors} cores, {model}\n\
          - compiler: {}\n\
          - {}, packages as pinned in `tests/e2e/requirements.txt`\n",
-        arguments.name,
         arguments.rounds,
         arguments.scale_factor,
         arguments.rounds,

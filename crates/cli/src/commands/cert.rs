@@ -3,12 +3,13 @@
 mod new;
 mod pem;
 mod show;
-mod source;
 mod thumbprint;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::{context::Context, failure::Failure};
+use crate::{certificate_file::PasswordSource, context::Context, failure::Failure};
 
 /// Arguments of `cert`.
 #[derive(Args, Debug)]
@@ -39,6 +40,18 @@ pub(crate) async fn run(args: CertArgs, context: &Context) -> Result<(), Failure
         CertCommand::Thumbprint(args) => thumbprint::run(&args, context),
     }
 }
+
+/// Where these commands look for the password of a PFX file.
+fn password_source(file: Option<PathBuf>, context: &Context) -> PasswordSource {
+    PasswordSource {
+        file,
+        from_environment: context.environment().secret(PASSWORD_VARIABLE),
+        hint: "give it with `--password-file FILE` or in AZCONNECT_PFX_PASSWORD",
+    }
+}
+
+/// The variable that holds the password of a PFX file.
+const PASSWORD_VARIABLE: &str = "AZCONNECT_PFX_PASSWORD";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -39,7 +39,7 @@ pub(crate) struct ExportArgs {
     if_not_exists: bool,
 
     /// Most rows in a batch of the result
-    #[arg(long, value_name = "ROWS", default_value_t = 8_192)]
+    #[arg(long, value_name = "ROWS", default_value_t = 4_096)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     batch_rows: u32,
 

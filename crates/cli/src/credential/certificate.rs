@@ -1,109 +1,47 @@
-//! Reads the certificate of an app into the PEM that azconnect-auth takes; nothing is written to disk.
+//! From the place of an app's certificate to the PEM that azconnect-auth takes.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use azconnect_auth::{Env, env};
-use azconnect_cert_tools::{
-    BatchCertificate, Certificate, Pfx, PrivateKey, Thumbprint, decode_password_file,
-};
-use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::plan::CertificateLocation;
-use crate::failure::Failure;
+use crate::{
+    certificate_file::{CertificateFile, PasswordSource},
+    failure::Failure,
+};
 
 /// Key, leaf and chain as PEM, whatever form the file has.
 pub(super) fn load(
     location: &CertificateLocation,
     env: &Env,
-) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    match location {
+) -> Result<Zeroizing<String>, Failure> {
+    let file = match location {
         CertificateLocation::Batch { thumbprint } => {
-            let files = find_on_batch_node(thumbprint, env)?;
-            let password = read_password(&files.password_path())?;
-            to_pem(files.pfx_path(), &password)
+            let folder = env.get(env::AZ_BATCH_CERTIFICATES_DIR).map(Path::new);
+            CertificateFile::of_batch_node(&thumbprint.parse()?, folder)?
         }
         CertificateLocation::File { path, password_file } => {
-            let password = match password_file {
-                Some(path) => read_password(path)?,
-                None => env.get_secret(env::AZURE_CLIENT_CERTIFICATE_PASSWORD).unwrap_or_default(),
+            let password = PasswordSource {
+                file: password_file.clone(),
+                from_environment: env.get_secret(env::AZURE_CLIENT_CERTIFICATE_PASSWORD),
+                hint: "give it with `--certificate-password-file FILE` or in \
+                       AZURE_CLIENT_CERTIFICATE_PASSWORD",
             };
-            to_pem(path, &password)
+            CertificateFile::new(path, password)
         }
-    }
-}
-
-fn find_on_batch_node(thumbprint: &str, env: &Env) -> Result<BatchCertificate, Failure> {
-    let thumbprint: Thumbprint = thumbprint.parse()?;
-    let folder = env.get(env::AZ_BATCH_CERTIFICATES_DIR).map(PathBuf::from).ok_or_else(|| {
-        Failure::usage("AZ_BATCH_CERTIFICATES_DIR is not set, so this is no task of Azure Batch")
-            .with_hint("give the file by `--certificate` and its password by `--certificate-password-file`")
-    })?;
-    let cannot_list = |error: &io::Error| {
-        Failure::from_error(
-            format!("cannot list the certificates in `{}`", folder.display()),
-            error,
-        )
     };
-    let names = fs::read_dir(&folder)
-        .and_then(|entries| {
-            entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()
-        })
-        .map_err(|error| cannot_list(&error))?;
-    Ok(BatchCertificate::among(&folder, &thumbprint, names)?)
-}
-
-fn read_password(path: &Path) -> Result<SecretString, Failure> {
-    let bytes = read(path, "password file")?;
-    decode_password_file(&bytes).map_err(|error| unusable("password file", path, &error))
-}
-
-fn to_pem(path: &Path, password: &SecretString) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let bytes = read(path, "certificate")?;
-    let pem = if !contains(&bytes, b"-----BEGIN ") {
-        Pfx::decode(&*bytes, password).and_then(|contents| contents.to_pem())
-    } else if contains(&bytes, b"ENCRYPTED") && !password.expose_secret().is_empty() {
-        decrypt(&bytes, password)
-    } else {
-        return Ok(bytes);
-    };
-    // The copy is wiped like the original.
-    pem.map(|pem| Zeroizing::new(pem.as_bytes().to_vec()))
-        .map_err(|error| unusable("certificate", path, &error))
-}
-
-/// The same PEM with its key in the clear.
-fn decrypt(
-    pem: &[u8],
-    password: &SecretString,
-) -> Result<Zeroizing<String>, azconnect_cert_tools::Error> {
-    let mut plain = PrivateKey::from_encrypted_pem(pem, password)?.to_pkcs8_pem()?;
-    for certificate in Certificate::chain_from_pem(pem)? {
-        plain.push_str(&certificate.to_pem()?);
-    }
-    Ok(plain)
-}
-
-fn read(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    fs::read(path).map(Zeroizing::new).map_err(|error| unusable(what, path, &error))
-}
-
-fn unusable(what: &str, path: &Path, error: &(dyn std::error::Error + 'static)) -> Failure {
-    Failure::from_error(format!("cannot use the {what} `{}`", path.display()), error)
-}
-
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    bytes.windows(needle.len()).any(|window| window == needle)
+    file.read_to_pem()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use azconnect_auth::ClientCertificateCredential;
     use azconnect_cert_tools::{
-        CertificateBuilder, DistinguishedName, PfxContents, ThumbprintAlgorithm, Validity,
+        CertificateBuilder, DistinguishedName, PfxContents, PrivateKey, Thumbprint,
+        ThumbprintAlgorithm, Validity,
     };
     use time::macros::datetime;
 
@@ -120,7 +58,7 @@ mod tests {
     }
 
     /// The thumbprint that azconnect-auth finds in what was loaded.
-    fn thumbprint_in(pem: &[u8]) -> String {
+    fn thumbprint_in(pem: &str) -> String {
         let credential = ClientCertificateCredential::builder(
             "contoso.example".parse().unwrap(),
             "11111111-2222-3333-4444-555555555555".parse().unwrap(),

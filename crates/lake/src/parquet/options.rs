@@ -2,7 +2,7 @@
 
 use parquet::{
     basic::{Compression, ZstdLevel},
-    file::properties::WriterProperties,
+    file::properties::{WriterProperties, WriterPropertiesBuilder},
 };
 
 use crate::{
@@ -128,7 +128,7 @@ impl ParquetWriteOptions {
         self
     }
 
-    pub(super) fn properties(&self, resource: &str) -> Result<WriterProperties> {
+    pub(super) fn writer_properties(&self, resource: &str) -> Result<WriterPropertiesBuilder> {
         let level = |level| {
             ZstdLevel::try_new(level).map_err(|source| {
                 Error::invalid_input(super::upload::WRITE, resource, "no such compression level")
@@ -145,8 +145,7 @@ impl ParquetWriteOptions {
             .set_compression(compression)
             .set_max_row_group_row_count(Some(self.row_group_rows))
             .set_max_row_group_bytes(Some(self.row_group_bytes))
-            .set_created_by(CREATED_BY.to_owned())
-            .build())
+            .set_created_by(CREATED_BY.to_owned()))
     }
 }
 

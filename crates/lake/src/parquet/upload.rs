@@ -3,10 +3,13 @@
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, pin_mut};
-use parquet::{arrow::ArrowWriter, file::properties::WriterProperties};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{from_parquet, options::ParquetWriteOptions, sink::BlockSink};
+use super::{
+    encoder::{Encoded, Encoder, Work},
+    options::ParquetWriteOptions,
+    sink::BlockSink,
+};
 use crate::{
     client::LakeClient,
     error::{Error, ErrorKind, Result},
@@ -20,6 +23,9 @@ use crate::{
 /// Batches go to an encoder on a thread of its own, and full blocks from there to the upload, so
 /// that the producer of batches, the encoder and the network work at the same time; whoever is
 /// ahead waits. The file appears whole when [`finish`](Self::finish) returns, or not at all.
+///
+/// The first batch tells which columns are worth a dictionary: those whose values come back. The
+/// others are written plainly, which costs them neither time nor memory for one.
 ///
 /// In memory are at most 2 batches that wait, one row group being encoded, and the blocks of the
 /// upload (its `concurrency` + 3).
@@ -68,15 +74,14 @@ impl LakeClient {
         options: ParquetWriteOptions,
     ) -> Result<ParquetUpload> {
         let resource = path.to_string();
-        let properties = options.properties(&resource)?;
+        let properties = options.writer_properties(&resource)?;
         let upload = self.block_upload(path, options.upload)?;
 
         let (blocks, blocks_to_send) = mpsc::channel(BLOCKS_WAITING);
         let sink = BlockSink::new(upload.block_bytes(), blocks);
-        let writer = writer(sink, schema, properties, &resource)?;
+        let encoder = Encoder::new(sink, schema, properties, &resource)?;
         let (batches, batches_to_encode) = mpsc::channel(BATCHES_WAITING);
-        let name = resource.clone();
-        let encoder = tokio::task::spawn_blocking(move || encode(writer, batches_to_encode, &name));
+        let encoder = tokio::task::spawn_blocking(move || encoder.run(batches_to_encode));
         let uploader = Uploader(tokio::spawn(send(upload, blocks_to_send)));
         Ok(ParquetUpload { resource, batches, tasks: Some(Tasks { encoder, uploader }), rows: 0 })
     }
@@ -200,55 +205,6 @@ impl Drop for Uploader {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-enum Work {
-    Batch(RecordBatch),
-    /// Said expressly: a channel that just ends belongs to an upload that was dropped.
-    Finish,
-}
-
-#[derive(Debug)]
-struct Encoded {
-    rows: u64,
-    row_groups: usize,
-}
-
-fn writer(
-    sink: BlockSink,
-    schema: SchemaRef,
-    properties: WriterProperties,
-    resource: &str,
-) -> Result<ArrowWriter<BlockSink>> {
-    ArrowWriter::try_new(sink, schema, Some(properties)).map_err(|source| {
-        Error::invalid_input(WRITE, resource, "Parquet has no place for a column of this schema")
-            .with_source(source)
-    })
-}
-
-fn encode(
-    mut writer: ArrowWriter<BlockSink>,
-    mut batches: mpsc::Receiver<Work>,
-    resource: &str,
-) -> Result<Encoded> {
-    let failed = |error| from_parquet(WRITE, resource, error).with_kind(ErrorKind::InvalidInput);
-    loop {
-        match batches.blocking_recv() {
-            Some(Work::Batch(batch)) => writer.write(&batch).map_err(failed)?,
-            Some(Work::Finish) => break,
-            None => {
-                return Err(Error::invalid_input(WRITE, resource, "the upload was dropped"));
-            }
-        }
-    }
-    let metadata = writer.finish().map_err(failed)?;
-    let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default();
-    let row_groups = metadata.num_row_groups();
-    writer
-        .inner_mut()
-        .finish()
-        .map_err(|source| Error::new(ErrorKind::Source, WRITE, resource).with_source(source))?;
-    Ok(Encoded { rows, row_groups })
 }
 
 /// Gives the blocks to the upload, and hands it back when there are no more. Whether they are all

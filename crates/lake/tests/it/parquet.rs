@@ -17,6 +17,7 @@ use azconnect_lake::{
     WriteCondition, arrow,
 };
 use futures::{TryStreamExt, stream};
+use parquet::file::metadata::ParquetMetaDataReader;
 
 use crate::harness::{Lake, noise, path, report};
 
@@ -206,6 +207,37 @@ async fn the_reason_of_a_failed_upload_reaches_the_producer() {
     assert!(upload.finish().await.is_err());
     lake.emulators.faults().throttle(Service::LakeBlob, 0);
     assert!(!client.exists(&path("raw/t")).await.unwrap());
+}
+
+#[tokio::test]
+async fn only_columns_that_repeat_get_a_dictionary() {
+    let lake = Lake::start().await;
+    let client = lake.client();
+    let rows = 20_000;
+    let repeating: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(|row| row % 9)));
+    let batch = RecordBatch::try_from_iter([
+        ("key", Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef),
+        ("kind", repeating),
+    ])
+    .unwrap();
+    let stream = items(vec![batch.slice(0, 8_000), batch.slice(8_000, 12_000)]);
+    let options = ParquetWriteOptions::default().with_row_group_rows(10_000);
+    client.write_parquet(&path("raw/t"), batch.schema(), stream, options).await.unwrap();
+    let file = client.read(&path("raw/t")).await.unwrap();
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).unwrap();
+    assert_eq!(metadata.num_row_groups(), 2);
+    for group in metadata.row_groups() {
+        let with_dictionary: Vec<_> = group
+            .columns()
+            .iter()
+            .filter(|column| column.dictionary_page_offset().is_some())
+            .map(|column| column.column_path().string())
+            .collect();
+        assert_eq!(with_dictionary, ["kind"]);
+    }
+    let reader = client.read_parquet(&path("raw/t"), ParquetReadOptions::default()).await.unwrap();
+    let read: Vec<_> = reader.try_collect().await.unwrap();
+    assert_eq!(concat_batches(&batch.schema(), &read).unwrap(), batch);
 }
 
 #[tokio::test]

@@ -12,10 +12,11 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
+    certificate_file::read_password,
     commands::cert::{
+        PASSWORD_VARIABLE,
         new::files::{Access, NewFile},
         show::rfc3339,
-        source::{self, PASSWORD_VARIABLE},
     },
     context::Context,
     failure::Failure,
@@ -85,7 +86,7 @@ struct Made {
 /// Runs `cert new`.
 pub(super) async fn run(args: NewArgs, context: &Context) -> Result<(), Failure> {
     let given = match &args.password_file {
-        Some(path) => Some(source::read_password(path)?),
+        Some(path) => Some(read_password(path)?),
         None => context.environment().secret(PASSWORD_VARIABLE),
     };
     args.check(given.as_ref())?;

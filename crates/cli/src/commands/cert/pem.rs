@@ -7,8 +7,9 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
+    certificate_file::{BATCH_DIRECTORY_VARIABLE, CertificateFile},
     cli::OutputFormat,
-    commands::cert::source::{BATCH_DIRECTORY_VARIABLE, CertificateFile},
+    commands::cert::password_source,
     context::Context,
     failure::Failure,
 };
@@ -46,13 +47,15 @@ struct Parts<'a> {
 /// Runs `cert pem`.
 pub(super) fn run(args: &PemArgs, context: &Context) -> Result<(), Failure> {
     let file = match (&args.file, &args.batch) {
-        (Some(path), _) => CertificateFile::new(path, args.password_file.clone()),
+        (Some(path), _) => {
+            CertificateFile::new(path, password_source(args.password_file.clone(), context))
+        }
         (None, Some(thumbprint)) => {
             CertificateFile::of_batch_node(thumbprint, args.certificates_dir.as_deref())?
         }
         (None, None) => return Err(Failure::usage("neither a file nor a thumbprint is given")),
     };
-    let contents = file.read_pfx(context.environment())?;
+    let contents = file.read_pfx()?;
     let printer = context.printer();
     match printer.format() {
         OutputFormat::Json => printer.json(&Parts {

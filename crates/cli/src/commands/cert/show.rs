@@ -8,8 +8,9 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
+    certificate_file::{CertificateFile, Contents},
     cli::OutputFormat,
-    commands::cert::source::{CertificateFile, Contents},
+    commands::cert::password_source,
     context::Context,
     failure::Failure,
     printer::Column,
@@ -59,8 +60,9 @@ enum Status {
 
 /// Runs `cert show`.
 pub(super) fn run(args: &ShowArgs, context: &Context) -> Result<(), Failure> {
-    let file = CertificateFile::new(&args.file, args.password_file.clone());
-    let shown = show(&file.read(context.environment())?, OffsetDateTime::now_utc())?;
+    let file =
+        CertificateFile::new(&args.file, password_source(args.password_file.clone(), context));
+    let shown = show(&file.read()?, OffsetDateTime::now_utc())?;
     let printer = context.printer();
     match printer.format() {
         OutputFormat::Table => {
@@ -168,16 +170,20 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::environment::Environment;
+    use crate::certificate_file::PasswordSource;
 
     fn fixture(name: &str) -> CertificateFile {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cert-tools/fixtures");
-        let password_file = folder.join("password.txt");
-        CertificateFile::new(folder.join(name), Some(password_file))
+        let password = PasswordSource {
+            file: Some(folder.join("password.txt")),
+            from_environment: None,
+            hint: "none is needed",
+        };
+        CertificateFile::new(folder.join(name), password)
     }
 
     fn shown(name: &str) -> Vec<Shown> {
-        let contents = fixture(name).read(Environment).unwrap();
+        let contents = fixture(name).read().unwrap();
         show(&contents, datetime!(2027-01-01 0:00 UTC)).unwrap()
     }
 
@@ -226,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_status_follows_the_clock() {
-        let contents = fixture("leaf.pem").read(Environment).unwrap();
+        let contents = fixture("leaf.pem").read().unwrap();
         for (now, status) in [
             (datetime!(2026-11-24 05:50:23 UTC), Status::NotYetValid),
             (datetime!(2026-11-24 05:50:24 UTC), Status::Valid),
@@ -239,17 +245,17 @@ mod tests {
 
     #[test]
     fn failures_name_the_file_and_what_to_do() {
-        let request = fixture("request.pem").read(Environment).unwrap_err().to_string();
+        let request = fixture("request.pem").read().unwrap_err().to_string();
         assert!(
             request.contains("request.pem")
                 && request.contains("a request (CSR) or a private key is not a certificate"),
             "{request}"
         );
-        let truncated = fixture("truncated.pfx").read(Environment).unwrap_err().to_string();
+        let truncated = fixture("truncated.pfx").read().unwrap_err().to_string();
         assert!(truncated.contains("damaged or cut short"), "{truncated}");
-        let wrong = fixture("unicode-password.pfx").read(Environment).unwrap_err().to_string();
+        let wrong = fixture("unicode-password.pfx").read().unwrap_err().to_string();
         assert!(wrong.contains("the password is wrong") && wrong.contains("hint: "), "{wrong}");
-        let missing = fixture("missing.pem").read(Environment).unwrap_err().to_string();
+        let missing = fixture("missing.pem").read().unwrap_err().to_string();
         assert!(missing.contains("cannot read") && missing.contains("missing.pem"), "{missing}");
     }
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use azconnect_cert_tools::{Thumbprint, ThumbprintAlgorithm};
 use clap::{Args, ValueEnum};
 
-use crate::{commands::cert::source::CertificateFile, context::Context, failure::Failure};
+use crate::{
+    certificate_file::CertificateFile, commands::cert::password_source, context::Context,
+    failure::Failure,
+};
 
 /// Arguments of `cert thumbprint`.
 #[derive(Args, Debug)]
@@ -50,8 +53,9 @@ enum Algorithm {
 
 /// Runs `cert thumbprint`.
 pub(super) fn run(args: &ThumbprintArgs, context: &Context) -> Result<(), Failure> {
-    let file = CertificateFile::new(&args.file, args.password_file.clone());
-    let contents = file.read(context.environment())?;
+    let file =
+        CertificateFile::new(&args.file, password_source(args.password_file.clone(), context));
+    let contents = file.read()?;
     let leaf = contents
         .certificates
         .first()

@@ -1,4 +1,5 @@
-//! Certificates as they lie on disk: PEM, DER and PFX files, their passwords, and the folder of a Batch node.
+//! Certificates as they lie on disk: PEM, DER and PFX files, their passwords, and the folder of a Batch
+//! node. Nothing is written.
 
 use std::{
     fs,
@@ -10,33 +11,42 @@ use azconnect_cert_tools::{
     BatchCertificate, Certificate, Error, ErrorKind, Pfx, PfxContents, PrivateKey, Thumbprint,
     decode_password_file,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use crate::{environment::Environment, failure::Failure};
+use crate::failure::Failure;
 
 /// A file that holds a certificate, and where to look for its password.
 #[derive(Clone, Debug)]
-pub(super) struct CertificateFile {
+pub(crate) struct CertificateFile {
     path: PathBuf,
-    password_file: Option<PathBuf>,
+    password: PasswordSource,
 }
 
-/// What a file held: its private key, if any, and its certificates, leaf first.
+/// Where a password comes from: the file that the user named, else the environment.
+#[derive(Clone, Debug)]
+pub(crate) struct PasswordSource {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) from_environment: Option<SecretString>,
+    /// The ways to give a password, for who has given none.
+    pub(crate) hint: &'static str,
+}
+
+/// What a file held: its private key, if any can be read, and its certificates, leaf first.
 #[derive(Debug)]
-pub(super) struct Contents {
-    pub(super) key: Option<PrivateKey>,
-    pub(super) certificates: Vec<Certificate>,
+pub(crate) struct Contents {
+    pub(crate) key: Option<PrivateKey>,
+    pub(crate) certificates: Vec<Certificate>,
 }
 
 impl CertificateFile {
     /// A file named by the user; `-` is stdin.
-    pub(super) fn new(path: impl Into<PathBuf>, password_file: Option<PathBuf>) -> Self {
-        Self { path: path.into(), password_file }
+    pub(crate) fn new(path: impl Into<PathBuf>, password: PasswordSource) -> Self {
+        Self { path: path.into(), password }
     }
 
-    /// The PFX file of a certificate that Azure Batch has put on this node.
-    pub(super) fn of_batch_node(
+    /// The PFX file of a certificate that Azure Batch has put on this node, and the password beside it.
+    pub(crate) fn of_batch_node(
         thumbprint: &Thumbprint,
         directory: Option<&Path>,
     ) -> Result<Self, Failure> {
@@ -61,20 +71,25 @@ impl CertificateFile {
             ))
             .with_hint("assign the certificate to the Batch pool, and make the pool's nodes new"));
         }
-        Ok(Self { path: files.pfx_path().to_owned(), password_file: Some(files.password_path()) })
+        let password = PasswordSource {
+            file: Some(files.password_path()),
+            from_environment: None,
+            hint: "Azure Batch puts it into the file beside",
+        };
+        Ok(Self { path: files.pfx_path().to_owned(), password })
     }
 
     /// Reads the file as whichever of PEM, DER and PFX it is.
-    pub(super) fn read(&self, environment: Environment) -> Result<Contents, Failure> {
+    pub(crate) fn read(&self) -> Result<Contents, Failure> {
         let bytes = read(&self.path)?;
-        if is_pem(&bytes) {
-            return contents_of_pem(&bytes).map_err(|error| self.failure(error));
+        if contains(&bytes, PEM_MARK) {
+            return contents_of_pem(&bytes, &self.password()?).map_err(|error| self.failure(error));
         }
         if let Ok(certificate) = Certificate::from_der(bytes.as_slice()) {
             return Ok(Contents { key: None, certificates: vec![certificate] });
         }
         let pfx = Pfx::parse(&*bytes).map_err(|error| self.failure(error))?;
-        let password = self.password(environment)?;
+        let password = self.password()?;
         let opened = match pfx.open(&password) {
             Err(error) if error.kind() == ErrorKind::NotFound => pfx
                 .open_certificates(&password)
@@ -85,20 +100,40 @@ impl CertificateFile {
     }
 
     /// Reads the file as a PFX file.
-    pub(super) fn read_pfx(&self, environment: Environment) -> Result<PfxContents, Failure> {
+    pub(crate) fn read_pfx(&self) -> Result<PfxContents, Failure> {
         let bytes = read(&self.path)?;
         let pfx = Pfx::parse(&*bytes).map_err(|error| self.failure(error))?;
-        pfx.open(&self.password(environment)?).map_err(|error| self.failure(error))
+        pfx.open(&self.password()?).map_err(|error| self.failure(error))
+    }
+
+    /// Key, leaf and chain as PEM with the key in the clear, whichever form the file has.
+    pub(crate) fn read_to_pem(&self) -> Result<Zeroizing<String>, Failure> {
+        let Contents { key, certificates } = self.read()?;
+        let key = key.ok_or_else(|| {
+            Failure::new(format!("`{}` has no private key that can be read", self.path.display()))
+                .with_hint(format!(
+                    "if its key is encrypted, a password is needed: {}",
+                    self.password.hint
+                ))
+        })?;
+        let to_pem = || {
+            let mut pem = key.to_pkcs8_pem()?;
+            for certificate in &certificates {
+                pem.push_str(&certificate.to_pem()?);
+            }
+            Ok(pem)
+        };
+        to_pem().map_err(|error| self.failure(error))
     }
 
     /// The password: from the file that was named, else from the environment, else from the file `<path>.pw` that
     /// lies beside, as on a Batch node; else none.
-    fn password(&self, environment: Environment) -> Result<SecretString, Failure> {
-        if let Some(path) = &self.password_file {
+    fn password(&self) -> Result<SecretString, Failure> {
+        if let Some(path) = &self.password.file {
             return read_password(path);
         }
-        if let Some(password) = environment.secret(PASSWORD_VARIABLE) {
-            return Ok(password);
+        if let Some(password) = &self.password.from_environment {
+            return Ok(password.clone());
         }
         let mut beside = self.path.clone().into_os_string();
         beside.push(".pw");
@@ -112,9 +147,7 @@ impl CertificateFile {
             ErrorKind::LimitExceeded => failure.with_hint(
                 "get a file with fewer rounds; this one would keep the program busy for minutes",
             ),
-            ErrorKind::PasswordRequired => failure.with_hint(format!(
-                "give it with `--password-file FILE` or in {PASSWORD_VARIABLE}"
-            )),
+            ErrorKind::PasswordRequired => failure.with_hint(self.password.hint),
             _ => failure,
         }
     }
@@ -130,17 +163,14 @@ impl From<PfxContents> for Contents {
 }
 
 /// Reads a password file: its first line.
-pub(super) fn read_password(path: &Path) -> Result<SecretString, Failure> {
+pub(crate) fn read_password(path: &Path) -> Result<SecretString, Failure> {
     decode_password_file(&read(path)?).map_err(|error| {
         Failure::from_error(format!("cannot use `{}` as a password file", path.display()), &error)
     })
 }
 
-/// The variable that holds the password of a PFX file.
-pub(super) const PASSWORD_VARIABLE: &str = "AZCONNECT_PFX_PASSWORD";
-
 /// The variable in which Azure Batch tells the folder of a node's certificates.
-pub(super) const BATCH_DIRECTORY_VARIABLE: &str = "AZ_BATCH_CERTIFICATES_DIR";
+pub(crate) const BATCH_DIRECTORY_VARIABLE: &str = "AZ_BATCH_CERTIFICATES_DIR";
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let read = || -> io::Result<Zeroizing<Vec<u8>>> {
@@ -172,14 +202,19 @@ fn read_limited(reader: impl Read, length: u64) -> io::Result<Zeroizing<Vec<u8>>
     Ok(bytes)
 }
 
-fn is_pem(bytes: &[u8]) -> bool {
-    bytes.windows(PEM_MARK.len()).any(|window| window == PEM_MARK)
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
 }
 
 /// Puts the certificate of the text's private key first, if there is a key.
-fn contents_of_pem(pem: &[u8]) -> Result<Contents, Error> {
+fn contents_of_pem(pem: &[u8], password: &SecretString) -> Result<Contents, Error> {
     let mut certificates = Certificate::chain_from_pem(pem)?;
-    let key = PrivateKey::from_pem(pem).ok();
+    let is_encrypted = contains(pem, b"ENCRYPTED");
+    let key = if is_encrypted && !password.expose_secret().is_empty() {
+        Some(PrivateKey::from_encrypted_pem(pem, password)?)
+    } else {
+        PrivateKey::from_pem(pem).ok()
+    };
     if let Some(key) = &key {
         let is_leaf = |certificate: &Certificate| certificate.matches_key(key);
         if let Some(leaf) = certificates.iter().position(is_leaf) {
