@@ -24,7 +24,7 @@ pub use self::{
     key::{KeyAlgorithm, PrivateKey, PublicKey, RsaPublicParameters},
     name::{Attribute, DistinguishedName},
     password::{decode_password_file, generate_password},
-    pfx::{EncodeOptions, Pfx, PfxContents},
+    pfx::{EncodeOptions, Pfx, PfxContents, PfxStore, Stored},
     request::CertificateRequest,
     thumbprint::{Thumbprint, ThumbprintAlgorithm},
 };

@@ -1,29 +1,41 @@
 //! PKCS#12 files (`.pfx`, `.p12`): opening those found in the wild, writing modern ones.
+//!
+//! A file is read in three steps: `input` finds the binary form, `structure` takes its outer layers apart, and
+//! `unlock` decrypts. What a file asks for is known and limited before anything is derived.
 
+mod algorithm;
 mod contents;
+mod derive;
 mod input;
-mod inspect;
+mod password;
 mod providers;
+mod store;
+mod structure;
+mod unlock;
 
 use std::fmt;
 
-use openssl::{
-    error::ErrorStack,
-    pkcs12::{ParsedPkcs12_2, Pkcs12},
-};
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::contents::{EncodeOptions, PfxContents};
-use self::inspect::Inspection;
+use self::{
+    algorithm::{Encryption, MacScheme},
+    structure::{BagValue, Encrypted, File, Part, read_bags},
+};
+pub use self::{
+    contents::{EncodeOptions, PfxContents},
+    store::{PfxStore, Stored},
+};
 use crate::{
     certificate::Certificate,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
 };
 
 /// A PKCS#12 file that has been read but not opened yet.
 ///
-/// It understands every kind of encryption that OpenSSL 3.6 does, among them RC2-40 and 3DES as the Azure portal,
-/// Windows and older tools write them, PBES2, scrypt, PBMAC1, BER with indefinite lengths, and files without a MAC.
+/// It understands what programs have written in thirty years: RC2, RC4, DES and 3DES as Windows, the Azure portal
+/// and NSS do it, PBES2 with every HMAC, scrypt, MACs of every SHA, PBMAC1, files without a MAC, BER with indefinite
+/// lengths, passwords that are empty, absent or beyond ASCII.
 ///
 /// ```
 /// use azconnect_cert_tools::{ErrorKind, Pfx};
@@ -40,8 +52,8 @@ use crate::{
 ///
 /// Spec: <https://www.rfc-editor.org/rfc/rfc7292>
 pub struct Pfx {
-    file: Pkcs12,
-    inspection: Inspection,
+    file: File,
+    rounds: u64,
     max_rounds: u64,
 }
 
@@ -61,16 +73,17 @@ impl Pfx {
 
     /// Reads a file without opening it: DER, BER, or base64 text of either, as Key Vault gives it.
     ///
+    /// Bytes after the file's own end are passed over.
+    ///
     /// # Errors
     /// - `Corrupt`: the bytes begin as a PKCS#12 file does, but are damaged or cut short.
     /// - `InvalidInput`: the bytes are another sort of file, such as PEM.
     pub fn parse(bytes: impl AsRef<[u8]>) -> Result<Self> {
-        let der = input::to_binary(bytes.as_ref())?;
-        let inspection = inspect::inspect(&der)
-            .map_err(|error| input::explain_damage(&der).with_source(error))?;
-        let file = Pkcs12::from_der(&der)
-            .map_err(|stack| input::explain_damage(&der).with_openssl(stack))?;
-        Ok(Self { file, inspection, max_rounds: Self::DEFAULT_MAX_ROUNDS })
+        let binary = Bytes::from_owner(input::to_binary(bytes.as_ref())?);
+        let damaged = |error| input::explain_damage(&binary).with_source(error);
+        let file = File::read(binary.clone()).map_err(damaged)?;
+        let rounds = visible_rounds(&file).map_err(damaged)?;
+        Ok(Self { file, rounds, max_rounds: Self::DEFAULT_MAX_ROUNDS })
     }
 
     /// Allows `max_rounds` key-derivation rounds in place of [`DEFAULT_MAX_ROUNDS`](Self::DEFAULT_MAX_ROUNDS).
@@ -82,17 +95,17 @@ impl Pfx {
 
     /// How many key-derivation rounds opening takes, all parts of the file together.
     ///
-    /// Parts inside an encrypted part, which no known program writes, cannot be seen and are not counted.
+    /// Parts inside an encrypted part cannot be seen and are not counted here, but they are when the file is opened.
     pub fn rounds(&self) -> u64 {
-        self.inspection.rounds
+        self.rounds
     }
 
     /// Whether the file is protected by a MAC or by encryption; if not, any password opens it.
     pub fn is_protected(&self) -> bool {
-        self.inspection.has_mac || self.inspection.is_encrypted
+        self.file.mac.is_some() || unlock::is_encrypted(&self.file)
     }
 
-    /// Opens the file: its first private key, that key's certificate, and the other certificates.
+    /// Opens the file: its first private key that has a certificate, that certificate, and the other certificates.
     ///
     /// `password`: may be empty, which stands for both an empty and an absent password.
     ///
@@ -100,15 +113,28 @@ impl Pfx {
     ///
     /// # Errors
     /// - `InvalidInput`: the password has a NUL in it.
-    /// - `LimitExceeded`: opening would take more rounds than allowed; nothing was derived.
+    /// - `LimitExceeded`: opening would take more rounds than allowed; nothing beyond them was derived.
     /// - `PasswordRequired`: the password is empty, and the file has another.
     /// - `WrongPassword`: the file has another password.
     /// - `Corrupt`: the password is right, or none is needed, but the contents are damaged or were altered. What was
     ///   altered so that the password no longer decrypts it cannot be told from a wrong password.
     /// - `NotFound`: the file holds no private key, or no certificate for it.
-    /// - `Unsupported`: the file uses an algorithm that OpenSSL does not know.
+    /// - `Unsupported`: the file uses an algorithm that is not known; the message names it.
     pub fn open(&self, password: &SecretString) -> Result<PfxContents> {
-        contents_of(self.decrypt(password)?)
+        self.open_store(password)?.into_contents()
+    }
+
+    /// Opens the file and takes everything out of it: all private keys and all certificates, with their names.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), but for `NotFound`: a store may hold nothing at all.
+    pub fn open_store(&self, password: &SecretString) -> Result<PfxStore> {
+        check_password(password)?;
+        if self.rounds > self.max_rounds {
+            return Err(derive::limit_exceeded(self.rounds, self.max_rounds));
+        }
+        providers::load()?;
+        unlock::unlock(&self.file, password, self.max_rounds).map(PfxStore::new)
     }
 
     /// Opens the file and takes its certificates alone, whether or not it holds a private key, as a trust store.
@@ -116,82 +142,57 @@ impl Pfx {
     /// The leaf comes first, if there is a key; the others keep the order of the file. There may be none at all.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), but for `NotFound`.
+    /// Those of [`open_store`](Self::open_store).
     pub fn open_certificates(&self, password: &SecretString) -> Result<Vec<Certificate>> {
-        let parsed = self.decrypt(password)?;
-        let others = parsed.ca.into_iter().flatten();
-        Ok(parsed.cert.into_iter().chain(others).map(Certificate::from_openssl).collect())
+        Ok(self.open_store(password)?.into_certificates())
     }
+}
 
-    fn decrypt(&self, password: &SecretString) -> Result<ParsedPkcs12_2> {
-        check_password(password)?;
-        if self.inspection.rounds > self.max_rounds {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!(
-                    "cannot open the PFX file: it asks for {} key-derivation rounds, and {} are allowed",
-                    self.inspection.rounds, self.max_rounds
-                ),
-            )
-            .with_hint("raise the limit only for a file whose origin you trust"));
+/// The rounds of the MAC and of all encrypted parts that can be seen. An algorithm that is not known counts for
+/// nothing, since nothing will be derived for it.
+fn visible_rounds(file: &File) -> structure::Outcome<u64> {
+    let mac = file
+        .mac
+        .as_ref()
+        .and_then(|mac| Some(MacScheme::read(&mac.algorithm).ok()?.rounds(mac.rounds)));
+    let mut total = mac.unwrap_or(0);
+    let mut add = |encrypted: &Encrypted| {
+        if let Ok(encryption) = Encryption::read(&encrypted.algorithm) {
+            total = total.saturating_add(encryption.derivation.rounds());
         }
-        providers::load()?;
-        self.file.parse2(password.expose_secret()).map_err(|stack| self.explain(stack, password))
+    };
+    let mut waiting = Vec::new();
+    for part in &file.parts {
+        match part {
+            Part::Plain(bags) => waiting.push(bags.clone()),
+            Part::Encrypted(encrypted) => add(encrypted),
+            Part::Other(_) => {}
+        }
     }
-
-    /// Tells apart why OpenSSL did not open the file.
-    fn explain(&self, stack: ErrorStack, password: &SecretString) -> Error {
-        let error = if has_reason(&stack, &UNSUPPORTED) {
-            Error::new(
-                ErrorKind::Unsupported,
-                "cannot open the PFX file: it uses an algorithm that is not supported",
-            )
-            .with_hint("export the file again with AES-256 encryption")
-        } else if self.inspection.has_mac && !has_reason(&stack, &[PKCS12_MAC_VERIFY_FAILURE]) {
-            // The MAC was right, and so the password is.
-            altered("its contents are damaged")
-        } else if !self.is_protected() {
-            altered("its contents are damaged")
-        } else if password.expose_secret().is_empty() {
-            Error::new(
-                ErrorKind::PasswordRequired,
-                "cannot open the PFX file: it is protected by a password",
-            )
-            .with_hint("give the password of the PFX file")
-        } else if self.decrypts_with(password) {
-            altered("the password is right, but the contents were altered")
-        } else {
-            Error::new(ErrorKind::WrongPassword, "cannot open the PFX file: the password is wrong")
-                .with_hint("a password file must hold the password alone, on its first line")
-        };
-        error.with_openssl(stack)
+    while let Some(bags) = waiting.pop() {
+        for bag in read_bags(bags)? {
+            match bag.value {
+                BagValue::EncryptedKey(encrypted) => add(&encrypted),
+                BagValue::Nested(bags) => waiting.push(bags),
+                BagValue::Certificate(_) | BagValue::Key(_) | BagValue::Other => {}
+            }
+        }
     }
-
-    /// Whether the password opens the file's encrypted parts, though the MAC does not fit.
-    ///
-    /// What comes out is not authentic and is thrown away.
-    fn decrypts_with(&self, password: &SecretString) -> bool {
-        self.inspection.is_encrypted
-            && self.inspection.without_mac.as_deref().is_some_and(|der| {
-                Pkcs12::from_der(der)
-                    .is_ok_and(|file| file.parse2(password.expose_secret()).is_ok())
-            })
-    }
+    Ok(total)
 }
 
 impl fmt::Debug for Pfx {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Pfx")
-            .field("rounds", &self.inspection.rounds)
-            .field("has_mac", &self.inspection.has_mac)
-            .field("is_encrypted", &self.inspection.is_encrypted)
+            .field("rounds", &self.rounds)
+            .field("is_protected", &self.is_protected())
             .field("max_rounds", &self.max_rounds)
             .finish_non_exhaustive()
     }
 }
 
-/// Refuses what the `openssl` crate would panic on.
+/// A NUL would end the password early for half of the programs that ever read the file.
 fn check_password(password: &SecretString) -> Result<()> {
     if password.expose_secret().contains('\0') {
         return Err(Error::invalid("the password of a PFX file cannot have a NUL character in it")
@@ -199,52 +200,6 @@ fn check_password(password: &SecretString) -> Result<()> {
     }
     Ok(())
 }
-
-fn contents_of(parsed: ParsedPkcs12_2) -> Result<PfxContents> {
-    let Some(key) = parsed.pkey else {
-        return Err(Error::new(ErrorKind::NotFound, "the PFX file holds no private key")
-            .with_hint("export the certificate together with its private key"));
-    };
-    let Some(leaf) = parsed.cert else {
-        return Err(Error::new(
-            ErrorKind::NotFound,
-            "the PFX file holds no certificate for its private key",
-        ));
-    };
-    let others = parsed.ca.into_iter().flatten();
-    Ok(PfxContents::from_openssl(key, leaf, others))
-}
-
-fn altered(how: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("cannot open the PFX file: {how}"))
-        .with_hint("copy or export the file again; text-mode transfers damage it")
-}
-
-fn has_reason(stack: &ErrorStack, reasons: &[(i32, i32)]) -> bool {
-    stack
-        .errors()
-        .iter()
-        .any(|error| reasons.contains(&(error.library_code(), error.reason_code())))
-}
-
-/// Numbers of OpenSSL's libraries and reasons, which its headers keep stable.
-///
-/// Spec: <https://github.com/openssl/openssl/tree/openssl-3.6/include/openssl> (`err.h`, `evperr.h`, `pkcs12err.h`)
-const LIBRARY_EVP: i32 = 6;
-const LIBRARY_PKCS12: i32 = 35;
-const PKCS12_MAC_VERIFY_FAILURE: (i32, i32) = (LIBRARY_PKCS12, 113);
-const UNSUPPORTED: [(i32, i32); 10] = [
-    (LIBRARY_EVP, 107),    // unsupported cipher
-    (LIBRARY_EVP, 121),    // unknown PBE algorithm
-    (LIBRARY_EVP, 123),    // unsupported key length
-    (LIBRARY_EVP, 124),    // unsupported key derivation function
-    (LIBRARY_EVP, 125),    // unsupported PRF
-    (LIBRARY_EVP, 156),    // unsupported algorithm
-    (LIBRARY_EVP, 160),    // unknown cipher
-    (LIBRARY_PKCS12, 118), // unknown digest algorithm
-    (LIBRARY_PKCS12, 119), // unsupported PKCS#12 mode
-    (LIBRARY_PKCS12, 121), // content type not data
-];
 
 #[cfg(test)]
 mod tests;

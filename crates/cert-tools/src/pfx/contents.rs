@@ -1,14 +1,6 @@
 //! What a PKCS#12 file holds, and how it is written as PKCS#12 or PEM.
 
-use openssl::{
-    error::ErrorStack,
-    hash::MessageDigest,
-    nid::Nid,
-    pkcs12::Pkcs12,
-    pkey::{PKey, Private},
-    stack::Stack,
-    x509::X509,
-};
+use openssl::{error::ErrorStack, hash::MessageDigest, nid::Nid, pkcs12::Pkcs12, stack::Stack};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -24,6 +16,7 @@ pub struct PfxContents {
     key: PrivateKey,
     leaf: Certificate,
     chain: Vec<Certificate>,
+    friendly_name: Option<String>,
 }
 
 /// How [`PfxContents::encode_opts`] writes a file.
@@ -47,7 +40,7 @@ impl PfxContents {
                 format!("the private key does not belong to the certificate `{}`", leaf.subject()),
             ));
         }
-        Ok(Self { key, leaf, chain })
+        Ok(Self { key, leaf, chain, friendly_name: None })
     }
 
     /// The private key.
@@ -63,6 +56,11 @@ impl PfxContents {
     /// The other certificates: each issuer after what it issued, then those that belong to no chain of the leaf.
     pub fn chain(&self) -> &[Certificate] {
         &self.chain
+    }
+
+    /// The name that people gave the key (`friendlyName`), where the contents are those of a file that has one.
+    pub fn friendly_name(&self) -> Option<&str> {
+        self.friendly_name.as_deref()
     }
 
     /// Takes the parts: key, leaf, chain.
@@ -92,7 +90,8 @@ impl PfxContents {
         options.check()?;
         let build = || -> Result<Vec<u8>, ErrorStack> {
             let mut builder = Pkcs12::builder();
-            if let Some(name) = &options.friendly_name {
+            let own_name = self.friendly_name.as_ref().filter(|name| !name.contains('\0'));
+            if let Some(name) = options.friendly_name.as_ref().or(own_name) {
                 builder.name(name);
             }
             if !self.chain.is_empty() {
@@ -135,21 +134,21 @@ impl PfxContents {
         Ok(pem)
     }
 
-    /// Takes what OpenSSL found, where `leaf` is already known to be the certificate of `key`.
-    pub(super) fn from_openssl(
-        key: PKey<Private>,
-        leaf: X509,
-        others: impl IntoIterator<Item = X509>,
+    /// Takes what a file holds, where `leaf` is already known to be the certificate of `key`.
+    pub(super) fn of_store(
+        key: PrivateKey,
+        leaf: Certificate,
+        others: Vec<Certificate>,
+        friendly_name: Option<String>,
     ) -> Self {
-        let leaf = Certificate::from_openssl(leaf);
-        let others = others.into_iter().map(Certificate::from_openssl).collect();
         let chain = in_order_of_issue(&leaf, others);
-        Self { key: PrivateKey::from_openssl(key), leaf, chain }
+        Self { key, leaf, chain, friendly_name }
     }
 }
 
 impl EncodeOptions {
-    /// Sets the friendly name, which Windows and Key Vault show in lists. Default: none.
+    /// Sets the friendly name, which Windows and Key Vault show in lists. Default: that of the file that the
+    /// contents were read from, if any.
     #[must_use]
     pub fn with_friendly_name(mut self, name: impl Into<String>) -> Self {
         self.friendly_name = Some(name.into());

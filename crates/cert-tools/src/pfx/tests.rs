@@ -1,11 +1,13 @@
 //! Tests of opening files made by OpenSSL's command line, of refusing bad ones, and of writing.
 
+mod kinds;
+
 use std::error::Error as _;
 
 use openssl::pkcs12::Pkcs12;
 
 use super::*;
-use crate::key::PrivateKey;
+use crate::{error::ErrorKind, key::PrivateKey};
 
 const PASSWORD: &str = "fixture-password";
 

@@ -77,6 +77,8 @@ mod tests {
         let expected = contents.leaf().thumbprint(ThumbprintAlgorithm::Sha1).unwrap().to_hex();
         let pfx = folder.path().join(format!("sha1-{}.pfx", expected.to_lowercase()));
         fs::write(&pfx, contents.encode(&PASSWORD.into()).unwrap()).unwrap();
+        let lone = folder.path().join("without-a-password-beside.pfx");
+        fs::copy(&pfx, &lone).unwrap();
         let password_file = folder.path().join(format!("sha1-{}.pfx.pw", expected.to_lowercase()));
         fs::write(&password_file, [PASSWORD, "\r\n"].concat()).unwrap();
         let pem = folder.path().join("app.pem");
@@ -92,13 +94,14 @@ mod tests {
         for (location, env) in [
             (CertificateLocation::Batch { thumbprint: expected.clone() }, &batch),
             (file(&pfx, Some(&password_file)), &Env::default()),
-            (file(&pfx, None), &secret),
+            (file(&pfx, None), &Env::default()),
+            (file(&lone, None), &secret),
             (file(&pem, None), &Env::default()),
         ] {
             assert_eq!(thumbprint_in(&load(&location, env).unwrap()), expected, "{location:?}");
         }
 
-        let failure = load(&file(&pfx, None), &Env::default()).unwrap_err();
+        let failure = load(&file(&lone, None), &Env::default()).unwrap_err();
         assert!(failure.to_string().contains("hint:"), "{failure}");
         let missing = load(&file(&folder.path().join("none"), None), &Env::default()).unwrap_err();
         assert!(missing.to_string().contains("none"), "{missing}");
