@@ -76,6 +76,52 @@ def pem_of_the_pfx_holds_the_same_key_and_certificate():
 
 
 @check
+def conversions_are_byte_for_byte_those_of_openssl():
+    pfx, password = FOLDER / f"{NAME}.pfx", FOLDER / f"{NAME}.pfx.pw"
+    key, crt = FOLDER / f"{NAME}.key", FOLDER / f"{NAME}.crt"
+    source = (pfx, "--password-file", password)
+
+    traditional, _ = e2e.azconnect("cert", "pem", *source, "--traditional")
+    expected = openssl("rsa", "-in", key, "-traditional").removeprefix("writing RSA key\n")
+    expected = expected.removesuffix("writing RSA key\n")
+    assert traditional == expected + openssl("x509", "-in", crt), traditional
+
+    pem, _ = e2e.azconnect("cert", "pem", *source)
+    assert pem == openssl("pkcs8", "-topk8", "-nocrypt", "-in", key) + openssl("x509", "-in", crt)
+
+    der = FOLDER / "ours.cer"
+    e2e.azconnect("cert", "crt", *source, "--der", "--output-file", der, "--force")
+    openssl("x509", "-in", crt, "-outform", "DER", "-out", FOLDER / "theirs.cer")
+    assert der.read_bytes() == (FOLDER / "theirs.cer").read_bytes()
+
+
+@check
+def pfx_for_old_windows_is_read_and_names_old_algorithms():
+    out = FOLDER / "legacy.pfx"
+    e2e.azconnect(
+        "cert", "pfx", FOLDER / f"{NAME}.crt", "--key", FOLDER / f"{NAME}.key", "--legacy",
+        "--new-password-file", FOLDER / f"{NAME}.pfx.pw", "--out", out, "--force",
+    )
+    shown = openssl(
+        "pkcs12", "-in", out, "-info", "-noout", "-passin", f"file:{FOLDER / f'{NAME}.pfx.pw'}"
+    )
+    assert shown.count("pbeWithSHA1And3-KeyTripleDES-CBC, Iteration 2048") == 2, shown
+    assert "MAC: sha1, Iteration 2048" in shown, shown
+
+
+@check
+def request_for_a_key_that_exists_verifies():
+    request, _ = e2e.azconnect(
+        "cert", "csr", FOLDER / f"{NAME}.key", "--subject", "CN=node-1,O=Contoso",
+        "--san", "node-1.contoso.example",
+    )
+    file = FOLDER / "made.csr"
+    file.write_text(request)
+    shown = openssl("req", "-in", file, "-verify", "-noout", "-text")
+    assert "verify OK" in shown and "DNS:node-1.contoso.example" in shown, shown
+
+
+@check
 def pfx_made_by_openssl_opens():
     for options in ([], ["-legacy"], ["-certpbe", "NONE", "-keypbe", "NONE", "-nomac"]):
         made = FOLDER / "made-by-openssl.pfx"

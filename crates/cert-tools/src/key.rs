@@ -3,9 +3,12 @@
 use std::fmt;
 
 use openssl::{
+    ec::{EcGroup, EcKey},
     hash::MessageDigest,
+    nid::Nid,
     pkey::{HasPublic, Id, PKey, PKeyRef, Private, Public},
     rsa::Rsa,
+    symm::Cipher,
 };
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -32,6 +35,18 @@ pub enum KeyAlgorithm {
     Other,
     /// An RSA key, the only kind that Entra ID accepts for a client certificate.
     Rsa,
+}
+
+/// A curve that keys are made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EllipticCurve {
+    /// NIST P-256 (`prime256v1`, `secp256r1`).
+    P256,
+    /// NIST P-384 (`secp384r1`).
+    P384,
+    /// NIST P-521 (`secp521r1`).
+    P521,
 }
 
 /// The two numbers of an RSA public key, big-endian without leading zeros, as a JSON Web Key holds them.
@@ -71,6 +86,23 @@ impl PrivateKey {
             .and_then(PKey::from_rsa)
             .map(Self)
             .map_err(|stack| Error::crypto("cannot make an RSA key", stack))
+    }
+
+    /// Makes a new key on a NIST curve, for TLS and the like: Entra ID takes RSA keys only.
+    ///
+    /// # Errors
+    /// - `Crypto`: OpenSSL could not make the key.
+    pub fn generate_ec(curve: EllipticCurve) -> Result<Self> {
+        let curve = match curve {
+            EllipticCurve::P256 => Nid::X9_62_PRIME256V1,
+            EllipticCurve::P384 => Nid::SECP384R1,
+            EllipticCurve::P521 => Nid::SECP521R1,
+        };
+        EcGroup::from_curve_name(curve)
+            .and_then(|group| EcKey::generate(&group))
+            .and_then(PKey::from_ec_key)
+            .map(Self)
+            .map_err(|stack| Error::crypto("cannot make an elliptic curve key", stack))
     }
 
     /// Reads the first unencrypted private key of a PEM text: PKCS#8 (`BEGIN PRIVATE KEY`), PKCS#1 or SEC 1.
@@ -135,6 +167,47 @@ impl PrivateKey {
             .0
             .private_key_to_pem_pkcs8()
             .map_err(|stack| Error::crypto("cannot write the private key as PEM", stack))?;
+        ascii(pem).map(Zeroizing::new)
+    }
+
+    /// Writes the key in the form of its own kind, as older programs want it: PKCS#1 for RSA
+    /// (`BEGIN RSA PRIVATE KEY`), SEC 1 for elliptic curves (`BEGIN EC PRIVATE KEY`).
+    ///
+    /// # Errors
+    /// - `Unsupported`: keys of this kind have no form but PKCS#8.
+    /// - `Crypto`: OpenSSL could not encode the key.
+    pub fn to_traditional_pem(&self) -> Result<Zeroizing<String>> {
+        let pem = match self.0.id() {
+            Id::RSA => self.0.rsa().and_then(|key| key.private_key_to_pem()),
+            Id::EC => self.0.ec_key().and_then(|key| key.private_key_to_pem()),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "keys of this kind have no form but PKCS#8",
+                ));
+            }
+        };
+        let pem =
+            pem.map_err(|stack| Error::crypto("cannot write the private key as PEM", stack))?;
+        ascii(pem).map(Zeroizing::new)
+    }
+
+    /// Writes the key as encrypted PKCS#8 PEM (`BEGIN ENCRYPTED PRIVATE KEY`): PBES2 with AES-256-CBC.
+    ///
+    /// # Errors
+    /// - `InvalidInput`: the password is empty.
+    /// - `Crypto`: OpenSSL could not encode the key.
+    pub fn to_encrypted_pem(&self, password: &SecretString) -> Result<Zeroizing<String>> {
+        if password.expose_secret().is_empty() {
+            return Err(Error::invalid("the password to encrypt the private key with is empty"));
+        }
+        let pem = self
+            .0
+            .private_key_to_pem_pkcs8_passphrase(
+                Cipher::aes_256_cbc(),
+                password.expose_secret().as_bytes(),
+            )
+            .map_err(|stack| Error::crypto("cannot encrypt the private key", stack))?;
         ascii(pem).map(Zeroizing::new)
     }
 

@@ -21,10 +21,10 @@ pub use self::{
     certificate::Certificate,
     certificate_builder::{CertificateBuilder, CertificateUse, Validity},
     error::{Error, ErrorKind, Result},
-    key::{KeyAlgorithm, PrivateKey, PublicKey, RsaPublicParameters},
+    key::{EllipticCurve, KeyAlgorithm, PrivateKey, PublicKey, RsaPublicParameters},
     name::{Attribute, DistinguishedName},
     password::{decode_password_file, generate_password},
-    pfx::{EncodeOptions, Pfx, PfxContents, PfxStore, Stored},
+    pfx::{EncodeOptions, PemOptions, Pfx, PfxContents, PfxStore, Stored},
     request::CertificateRequest,
     thumbprint::{Thumbprint, ThumbprintAlgorithm},
 };

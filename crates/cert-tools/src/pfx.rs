@@ -23,7 +23,7 @@ use self::{
     structure::{BagValue, Encrypted, File, Part, read_bags},
 };
 pub use self::{
-    contents::{EncodeOptions, PfxContents},
+    contents::{EncodeOptions, PemOptions, PfxContents},
     store::{PfxStore, Stored},
 };
 use crate::{

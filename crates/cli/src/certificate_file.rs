@@ -8,8 +8,8 @@ use std::{
 };
 
 use azconnect_cert_tools::{
-    BatchCertificate, Certificate, Error, ErrorKind, Pfx, PfxContents, PrivateKey, Thumbprint,
-    decode_password_file,
+    BatchCertificate, Certificate, Error, ErrorKind, Pfx, PfxContents, PfxStore, PrivateKey,
+    Thumbprint, decode_password_file,
 };
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -21,6 +21,7 @@ use crate::failure::Failure;
 pub(crate) struct CertificateFile {
     path: PathBuf,
     password: PasswordSource,
+    max_rounds: u64,
 }
 
 /// Where a password comes from: the file that the user named, else the environment.
@@ -42,7 +43,7 @@ pub(crate) struct Contents {
 impl CertificateFile {
     /// A file named by the user; `-` is stdin.
     pub(crate) fn new(path: impl Into<PathBuf>, password: PasswordSource) -> Self {
-        Self { path: path.into(), password }
+        Self { path: path.into(), password, max_rounds: Pfx::DEFAULT_MAX_ROUNDS }
     }
 
     /// The PFX file of a certificate that Azure Batch has put on this node, and the password beside it.
@@ -76,7 +77,12 @@ impl CertificateFile {
             from_environment: None,
             hint: "Azure Batch puts it into the file beside",
         };
-        Ok(Self { path: files.pfx_path().to_owned(), password })
+        Ok(Self::new(files.pfx_path(), password))
+    }
+
+    /// Spends at most so many key-derivation rounds on a PFX file.
+    pub(crate) fn with_max_rounds(self, max_rounds: u64) -> Self {
+        Self { max_rounds, ..self }
     }
 
     /// Reads the file as whichever of PEM, DER and PFX it is.
@@ -88,42 +94,53 @@ impl CertificateFile {
         if let Ok(certificate) = Certificate::from_der(bytes.as_slice()) {
             return Ok(Contents { key: None, certificates: vec![certificate] });
         }
-        let pfx = Pfx::parse(&*bytes).map_err(|error| self.failure(error))?;
-        let password = self.password()?;
-        let opened = match pfx.open(&password) {
-            Err(error) if error.kind() == ErrorKind::NotFound => pfx
-                .open_certificates(&password)
-                .map(|certificates| Contents { key: None, certificates }),
-            opened => opened.map(Contents::from),
-        };
-        opened.map_err(|error| self.failure(error))
+        let store = self.open_pfx(&bytes)?;
+        if store.keys().is_empty() {
+            let certificates =
+                store.certificates().iter().map(|stored| stored.value().clone()).collect();
+            return Ok(Contents { key: None, certificates });
+        }
+        store.into_contents().map(Contents::from).map_err(|error| self.failure(error))
     }
 
-    /// Reads the file as a PFX file.
-    pub(crate) fn read_pfx(&self) -> Result<PfxContents, Failure> {
+    /// Reads the private key with its certificate and chain, whichever form the file has.
+    pub(crate) fn read_identity(&self) -> Result<PfxContents, Failure> {
         let bytes = read(&self.path)?;
-        let pfx = Pfx::parse(&*bytes).map_err(|error| self.failure(error))?;
-        pfx.open(&self.password()?).map_err(|error| self.failure(error))
+        if !contains(&bytes, PEM_MARK) {
+            return self.open_pfx(&bytes)?.into_contents().map_err(|error| self.failure(error));
+        }
+        let password = self.password()?;
+        let contents = contents_of_pem(&bytes, &password).map_err(|error| self.failure(error))?;
+        let key = contents.key.ok_or_else(|| self.no_key())?;
+        let mut certificates = contents.certificates.into_iter();
+        let leaf = certificates.next().ok_or_else(|| {
+            Failure::new(format!("`{}` holds no certificate", self.path.display()))
+        })?;
+        PfxContents::new(key, leaf, certificates.collect()).map_err(|error| self.failure(error))
     }
 
-    /// Key, leaf and chain as PEM with the key in the clear, whichever form the file has.
-    pub(crate) fn read_to_pem(&self) -> Result<Zeroizing<String>, Failure> {
-        let Contents { key, certificates } = self.read()?;
-        let key = key.ok_or_else(|| {
-            Failure::new(format!("`{}` has no private key that can be read", self.path.display()))
-                .with_hint(format!(
-                    "if its key is encrypted, a password is needed: {}",
-                    self.password.hint
-                ))
-        })?;
-        let to_pem = || {
-            let mut pem = key.to_pkcs8_pem()?;
-            for certificate in &certificates {
-                pem.push_str(&certificate.to_pem()?);
-            }
-            Ok(pem)
-        };
-        to_pem().map_err(|error| self.failure(error))
+    /// Reads the private key alone.
+    pub(crate) fn read_key(&self) -> Result<PrivateKey, Failure> {
+        let bytes = read(&self.path)?;
+        if contains(&bytes, PEM_MARK) {
+            return key_of_pem(&bytes, &self.password()?).map_err(|error| self.failure(error));
+        }
+        let store = self.open_pfx(&bytes)?;
+        store.keys().first().map(|key| key.value().clone()).ok_or_else(|| self.no_key())
+    }
+
+    fn open_pfx(&self, bytes: &[u8]) -> Result<PfxStore, Failure> {
+        let pfx = Pfx::parse(bytes).map_err(|error| self.failure(error))?;
+        let pfx = pfx.with_max_rounds(self.max_rounds);
+        pfx.open_store(&self.password()?).map_err(|error| self.failure(error))
+    }
+
+    fn no_key(&self) -> Failure {
+        Failure::new(format!("`{}` has no private key that can be read", self.path.display()))
+            .with_hint(format!(
+                "if its key is encrypted, a password is needed: {}",
+                self.password.hint
+            ))
     }
 
     /// The password: from the file that was named, else from the environment, else from the file `<path>.pw` that
@@ -145,7 +162,7 @@ impl CertificateFile {
         let failure = Failure::from_error(format!("cannot use `{}`", self.path.display()), &error);
         match error.kind() {
             ErrorKind::LimitExceeded => failure.with_hint(
-                "get a file with fewer rounds; this one would keep the program busy for minutes",
+                "get a file with fewer rounds, or raise the limit by `--max-rounds` if you trust this one",
             ),
             ErrorKind::PasswordRequired => failure.with_hint(self.password.hint),
             _ => failure,
@@ -209,11 +226,10 @@ fn contains(bytes: &[u8], needle: &[u8]) -> bool {
 /// Puts the certificate of the text's private key first, if there is a key.
 fn contents_of_pem(pem: &[u8], password: &SecretString) -> Result<Contents, Error> {
     let mut certificates = Certificate::chain_from_pem(pem)?;
-    let is_encrypted = contains(pem, b"ENCRYPTED");
-    let key = if is_encrypted && !password.expose_secret().is_empty() {
-        Some(PrivateKey::from_encrypted_pem(pem, password)?)
-    } else {
-        PrivateKey::from_pem(pem).ok()
+    let key = match key_of_pem(pem, password) {
+        Ok(key) => Some(key),
+        Err(error) if error.kind() == ErrorKind::WrongPassword => return Err(error),
+        Err(_) => None,
     };
     if let Some(key) = &key {
         let is_leaf = |certificate: &Certificate| certificate.matches_key(key);
@@ -223,6 +239,14 @@ fn contents_of_pem(pem: &[u8], password: &SecretString) -> Result<Contents, Erro
         }
     }
     Ok(Contents { key, certificates })
+}
+
+fn key_of_pem(pem: &[u8], password: &SecretString) -> Result<PrivateKey, Error> {
+    if contains(pem, b"ENCRYPTED") && !password.expose_secret().is_empty() {
+        PrivateKey::from_encrypted_pem(pem, password)
+    } else {
+        PrivateKey::from_pem(pem)
+    }
 }
 
 const PEM_MARK: &[u8] = b"-----BEGIN ";

@@ -29,6 +29,40 @@ fn pkcs8_pem_is_written_as_openssl_writes_it() {
 }
 
 #[test]
+fn the_traditional_form_is_written_as_openssl_writes_it() {
+    // openssl rsa -in key.pem -traditional
+    let key = PrivateKey::from_pem(KEY).unwrap();
+    assert_eq!(*key.to_traditional_pem().unwrap(), include_str!("../../fixtures/key-pkcs1.pem"));
+    // openssl ec -in ec-key.pem
+    let key = PrivateKey::from_pem(include_str!("../../fixtures/ec-key.pem")).unwrap();
+    let expected = include_str!("../../fixtures/ec-key-sec1.pem");
+    assert_eq!(*key.to_traditional_pem().unwrap(), expected);
+}
+
+#[test]
+fn keys_are_made_on_the_curve_asked_for() {
+    for (curve, bits) in
+        [(EllipticCurve::P256, 256), (EllipticCurve::P384, 384), (EllipticCurve::P521, 521)]
+    {
+        let key = PrivateKey::generate_ec(curve).unwrap();
+        assert_eq!((key.algorithm(), key.bits()), (KeyAlgorithm::Ec, bits));
+    }
+}
+
+#[test]
+fn an_encrypted_key_is_read_back_with_its_password_only() {
+    let key = PrivateKey::from_pem(KEY).unwrap();
+    let pem = key.to_encrypted_pem(&SecretString::from("pass")).unwrap();
+    assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    let read =
+        |password: &str| PrivateKey::from_encrypted_pem(&*pem, &SecretString::from(password));
+    assert_eq!(*read("pass").unwrap().to_pkcs8_pem().unwrap(), KEY);
+    assert_eq!(read("other").unwrap_err().kind(), ErrorKind::WrongPassword);
+    let empty = key.to_encrypted_pem(&SecretString::from("")).unwrap_err();
+    assert_eq!(empty.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
 fn pkcs1_and_pkcs8_hold_the_same_key() {
     let pkcs1 = PrivateKey::from_pem(include_str!("../../fixtures/key-pkcs1.pem")).unwrap();
     assert_eq!(*pkcs1.to_pkcs8_pem().unwrap(), KEY);

@@ -24,6 +24,23 @@ pub struct PfxContents {
 pub struct EncodeOptions {
     friendly_name: Option<String>,
     rounds: u32,
+    protection: Protection,
+}
+
+/// The algorithms of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protection {
+    /// PBES2 with AES-256-CBC, HMAC-SHA-256.
+    Modern,
+    /// PKCS#12's own derivation with 3DES, HMAC-SHA-1.
+    Legacy,
+}
+
+/// How [`PfxContents::to_pem_opts`] writes the private key.
+#[derive(Clone, Debug, Default)]
+pub struct PemOptions {
+    traditional: bool,
+    password: Option<SecretString>,
 }
 
 impl PfxContents {
@@ -76,7 +93,7 @@ impl PfxContents {
         self.encode_opts(password, &EncodeOptions::default())
     }
 
-    /// Writes a PKCS#12 file: PBES2 with AES-256-CBC, and a MAC with HMAC-SHA-256.
+    /// Writes a PKCS#12 file: by default PBES2 with AES-256-CBC, and a MAC with HMAC-SHA-256.
     ///
     /// OpenSSL 1.1 and later, Windows 10 (1709) and later, Key Vault and the Azure SDKs read such files.
     ///
@@ -88,6 +105,7 @@ impl PfxContents {
     pub fn encode_opts(&self, password: &SecretString, options: &EncodeOptions) -> Result<Vec<u8>> {
         super::check_password(password)?;
         options.check()?;
+        super::providers::load()?;
         let build = || -> Result<Vec<u8>, ErrorStack> {
             let mut builder = Pkcs12::builder();
             let own_name = self.friendly_name.as_ref().filter(|name| !name.contains('\0'));
@@ -101,14 +119,20 @@ impl PfxContents {
                 }
                 builder.ca(chain);
             }
+            let (cipher, digest) = match options.protection {
+                Protection::Modern => (Nid::AES_256_CBC, MessageDigest::sha256()),
+                Protection::Legacy => {
+                    (Nid::PBE_WITHSHA1AND3_KEY_TRIPLEDES_CBC, MessageDigest::sha1())
+                }
+            };
             builder
                 .pkey(self.key.openssl())
                 .cert(self.leaf.openssl())
-                .key_algorithm(Nid::AES_256_CBC)
-                .cert_algorithm(Nid::AES_256_CBC)
+                .key_algorithm(cipher)
+                .cert_algorithm(cipher)
                 .key_iter(options.rounds)
                 .mac_iter(options.rounds)
-                .mac_md(MessageDigest::sha256())
+                .mac_md(digest)
                 .build2(password.expose_secret())?
                 .to_der()
         };
@@ -122,7 +146,29 @@ impl PfxContents {
     /// # Errors
     /// - `Crypto`: OpenSSL could not encode one of them.
     pub fn to_pem(&self) -> Result<Zeroizing<String>> {
-        let key = self.key.to_pkcs8_pem()?;
+        self.to_pem_opts(&PemOptions::default())
+    }
+
+    /// Writes the private key alone as PEM, as `options` say.
+    ///
+    /// # Errors
+    /// Those of [`to_pem_opts`](Self::to_pem_opts).
+    pub fn key_to_pem(&self, options: &PemOptions) -> Result<Zeroizing<String>> {
+        match &options.password {
+            Some(password) => self.key.to_encrypted_pem(password),
+            None if options.traditional => self.key.to_traditional_pem(),
+            None => self.key.to_pkcs8_pem(),
+        }
+    }
+
+    /// Writes everything as PEM, the key as `options` say, then the leaf, then the chain.
+    ///
+    /// # Errors
+    /// - `InvalidInput`: the password is empty.
+    /// - `Unsupported`: keys of this kind have no traditional form.
+    /// - `Crypto`: OpenSSL could not encode one of them.
+    pub fn to_pem_opts(&self, options: &PemOptions) -> Result<Zeroizing<String>> {
+        let key = self.key_to_pem(options)?;
         let mut certificates = self.leaf.to_pem()?;
         for certificate in &self.chain {
             certificates.push_str(&certificate.to_pem()?);
@@ -146,7 +192,30 @@ impl PfxContents {
     }
 }
 
+impl PemOptions {
+    /// Writes the key in the form of its own kind, PKCS#1 for RSA. Default: PKCS#8. An encrypted key is PKCS#8.
+    #[must_use]
+    pub fn with_traditional_key(mut self) -> Self {
+        self.traditional = true;
+        self
+    }
+
+    /// Encrypts the key with `password`. Default: it is not encrypted.
+    #[must_use]
+    pub fn with_password(mut self, password: SecretString) -> Self {
+        self.password = Some(password);
+        self
+    }
+}
+
 impl EncodeOptions {
+    /// The algorithms that Windows Server 2016, Windows before 10 (1709), macOS before 11 and Java before 8u301
+    /// read: 3DES by PKCS#12's own derivation, with 2,048 rounds and a SHA-1 MAC. Weak: give a random password.
+    #[must_use]
+    pub fn legacy() -> Self {
+        Self { friendly_name: None, rounds: 2048, protection: Protection::Legacy }
+    }
+
     /// Sets the friendly name, which Windows and Key Vault show in lists. Default: that of the file that the
     /// contents were read from, if any.
     #[must_use]
@@ -182,7 +251,7 @@ impl EncodeOptions {
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { friendly_name: None, rounds: 100_000 }
+        Self { friendly_name: None, rounds: 100_000, protection: Protection::Modern }
     }
 }
 

@@ -274,6 +274,7 @@ pub(super) fn skip_rest<S: Source>(cons: &mut Constructed<'_, S>) -> Step<(), S>
     Ok(())
 }
 
+#[expect(clippy::redundant_closure, reason = "the function itself is bound to one lifetime")]
 fn capture_rest<S: Source>(cons: &mut Constructed<'_, S>) -> Step<Bytes, S> {
     cons.capture(|cons| skip_rest(cons)).map(Captured::into_bytes)
 }

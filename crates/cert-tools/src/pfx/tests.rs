@@ -202,6 +202,32 @@ fn what_is_written_is_modern_and_reads_back() {
 }
 
 #[test]
+fn what_is_written_for_old_windows_uses_old_algorithms_alone() {
+    let contents = decode(fixture!("chain.pfx"), PASSWORD).unwrap();
+    let written =
+        contents.encode_opts(&SecretString::from(PASSWORD), &EncodeOptions::legacy()).unwrap();
+    assert_eq!(Pfx::parse(&written).unwrap().rounds(), 3 * 2048);
+    let again = decode(&written, PASSWORD).unwrap();
+    assert_eq!(again.chain(), contents.chain());
+    // 1.2.840.113549.1.12.1.3, for key and certificates; and nothing of PKCS#5.
+    let count = |oid: &[u8]| written.windows(oid.len()).filter(|window| *window == oid).count();
+    assert_eq!(count(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01, 0x03]), 2);
+    assert_eq!(count(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05]), 0);
+}
+
+#[test]
+fn pem_has_the_key_in_the_form_asked_for() {
+    let contents = decode(fixture!("modern.pfx"), PASSWORD).unwrap();
+    let traditional = contents.to_pem_opts(&PemOptions::default().with_traditional_key()).unwrap();
+    let expected = [fixture!("key-pkcs1.pem"), fixture!("leaf.pem")].concat();
+    assert_eq!(traditional.as_bytes(), expected);
+    let password = SecretString::from("pass");
+    let encrypted = contents.to_pem_opts(&PemOptions::default().with_password(password.clone()));
+    let key = PrivateKey::from_encrypted_pem(&*encrypted.unwrap(), &password).unwrap();
+    assert_eq!(key.to_pkcs8_pem().unwrap().as_bytes(), fixture!("key.pem"));
+}
+
+#[test]
 fn an_empty_password_is_written_and_read() {
     let contents = decode(fixture!("modern.pfx"), PASSWORD).unwrap();
     let written = contents.encode(&SecretString::from("")).unwrap();

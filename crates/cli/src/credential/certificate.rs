@@ -31,7 +31,7 @@ pub(super) fn load(
             CertificateFile::new(path, password)
         }
     };
-    file.read_to_pem()
+    Ok(file.read_identity()?.to_pem()?)
 }
 
 #[cfg(test)]

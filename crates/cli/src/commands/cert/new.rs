@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use azconnect_cert_tools::{
     AlternativeName, BatchCertificate, CertificateBuilder, CertificateRequest, DistinguishedName,
-    EncodeOptions, PfxContents, PrivateKey, ThumbprintAlgorithm, Validity, generate_password,
+    EllipticCurve, EncodeOptions, PfxContents, PrivateKey, ThumbprintAlgorithm, Validity,
+    generate_password,
 };
-use clap::Args;
+use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
@@ -14,16 +15,14 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     certificate_file::read_password,
     commands::cert::{
-        PASSWORD_VARIABLE,
-        new::files::{Access, NewFile},
+        files::{self, Access, NewFile},
         show::rfc3339,
+        source::PASSWORD_VARIABLE,
     },
     context::Context,
     failure::Failure,
     printer::Column,
 };
-
-mod files;
 
 /// Arguments of `cert new`.
 #[derive(Args, Debug)]
@@ -49,6 +48,14 @@ pub(super) struct NewArgs {
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(2048..=4096))]
     bits: u32,
 
+    /// Make an elliptic curve key in place of an RSA key; Entra ID takes RSA only
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "bits")]
+    curve: Option<Curve>,
+
+    /// Use the weak algorithms for the PFX file that Windows Server 2016 and other old programs read
+    #[arg(long)]
+    legacy: bool,
+
     /// Folder to write to; made if it does not exist
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
@@ -65,6 +72,13 @@ pub(super) struct NewArgs {
     /// Write over files that exist
     #[arg(long)]
     force: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Curve {
+    P256,
+    P384,
+    P521,
 }
 
 /// What was made.
@@ -91,11 +105,14 @@ pub(super) async fn run(args: NewArgs, context: &Context) -> Result<(), Failure>
     };
     args.check(given.as_ref())?;
 
-    let bits = args.bits;
+    let (bits, curve) = (args.bits, args.curve);
     // Making a large key takes seconds; the program must still hear that it is to stop.
-    let key = tokio::task::spawn_blocking(move || PrivateKey::generate_rsa(bits))
-        .await
-        .map_err(|error| Failure::from_error("cannot make an RSA key", &error))??;
+    let key = tokio::task::spawn_blocking(move || match curve {
+        Some(curve) => PrivateKey::generate_ec(curve.into()),
+        None => PrivateKey::generate_rsa(bits),
+    })
+    .await
+    .map_err(|error| Failure::from_error("cannot make a key", &error))??;
     let made = make(&args, key, given, OffsetDateTime::now_utc())?;
     context.printer().record(&made, &COLUMNS)
 }
@@ -162,7 +179,8 @@ fn make(
 
     let is_given = given_password.is_some();
     let password = given_password.map_or_else(generate_password, Ok)?;
-    let options = EncodeOptions::default().with_friendly_name(&args.name);
+    let options = if args.legacy { EncodeOptions::legacy() } else { EncodeOptions::default() };
+    let options = options.with_friendly_name(&args.name);
     let pfx = PfxContents::new(key, certificate, Vec::new())?.encode_opts(&password, &options)?;
     if args.batch_layout {
         let layout = BatchCertificate::new(&args.out, &sha1)?;
@@ -186,6 +204,16 @@ fn make(
         file.publish(args.force)?;
     }
     Ok(made)
+}
+
+impl From<Curve> for EllipticCurve {
+    fn from(curve: Curve) -> Self {
+        match curve {
+            Curve::P256 => Self::P256,
+            Curve::P384 => Self::P384,
+            Curve::P521 => Self::P521,
+        }
+    }
 }
 
 const COLUMNS: [Column<Made>; 10] = [

@@ -1,39 +1,30 @@
-//! `azconnect cert pem`: a PFX file as PEM on stdout, with nothing written to disk.
+//! `azconnect cert pem`: a PFX or PEM file as PEM on stdout, with nothing written to disk.
 
 use std::path::PathBuf;
 
-use azconnect_cert_tools::Thumbprint;
+use azconnect_cert_tools::PemOptions;
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    certificate_file::{BATCH_DIRECTORY_VARIABLE, CertificateFile},
-    cli::OutputFormat,
-    commands::cert::password_source,
-    context::Context,
-    failure::Failure,
+    certificate_file::read_password, cli::OutputFormat, commands::cert::source::SourceArgs,
+    context::Context, failure::Failure,
 };
 
 /// Arguments of `cert pem`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct PemArgs {
-    /// PFX file, or base64 text of one; `-` is stdin
-    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
-    /// File whose first line is the password; without it the password comes from AZCONNECT_PFX_PASSWORD, or
-    /// from `<FILE>.pw` if that exists
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
-    password_file: Option<PathBuf>,
+    /// Write the key in the form of its own kind, such as `BEGIN RSA PRIVATE KEY`, for older programs
+    #[arg(long, conflicts_with = "encrypt_password_file")]
+    traditional: bool,
 
-    /// Take the certificate that Azure Batch has put on this node, by its SHA-1 thumbprint
-    #[arg(long, value_name = "THUMBPRINT")]
-    batch: Option<Thumbprint>,
-
-    /// Folder of the node's certificates
-    #[arg(long, value_name = "DIR", env = BATCH_DIRECTORY_VARIABLE, hide_env_values = true)]
-    certificates_dir: Option<PathBuf>,
+    /// Encrypt the key with the password in the first line of this file
+    #[arg(long, value_name = "FILE")]
+    encrypt_password_file: Option<PathBuf>,
 }
 
 /// The parts apart, for `-o json`.
@@ -46,20 +37,18 @@ struct Parts<'a> {
 
 /// Runs `cert pem`.
 pub(super) fn run(args: &PemArgs, context: &Context) -> Result<(), Failure> {
-    let file = match (&args.file, &args.batch) {
-        (Some(path), _) => {
-            CertificateFile::new(path, password_source(args.password_file.clone(), context))
-        }
-        (None, Some(thumbprint)) => {
-            CertificateFile::of_batch_node(thumbprint, args.certificates_dir.as_deref())?
-        }
-        (None, None) => return Err(Failure::usage("neither a file nor a thumbprint is given")),
-    };
-    let contents = file.read_pfx()?;
+    let contents = args.source.find(context)?.read_identity()?;
+    let mut options = PemOptions::default();
+    if args.traditional {
+        options = options.with_traditional_key();
+    }
+    if let Some(path) = &args.encrypt_password_file {
+        options = options.with_password(read_password(path)?);
+    }
     let printer = context.printer();
     match printer.format() {
         OutputFormat::Json => printer.json(&Parts {
-            private_key: &contents.key().to_pkcs8_pem()?,
+            private_key: contents.key_to_pem(&options)?.as_str(),
             leaf: contents.leaf().to_pem()?,
             chain: contents
                 .chain()
@@ -68,7 +57,7 @@ pub(super) fn run(args: &PemArgs, context: &Context) -> Result<(), Failure> {
                 .collect::<Result<_, _>>()?,
         }),
         OutputFormat::None => Ok(()),
-        _ => printer.raw(contents.to_pem()?.as_bytes()),
+        _ => printer.raw(contents.to_pem_opts(&options)?.as_bytes()),
     }
 }
 

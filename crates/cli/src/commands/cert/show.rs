@@ -1,32 +1,21 @@
 //! `azconnect cert show`: what is in a file, in words.
 
-use std::path::PathBuf;
-
 use azconnect_cert_tools::{Certificate, PrivateKey, ThumbprintAlgorithm};
 use clap::Args;
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    certificate_file::{CertificateFile, Contents},
-    cli::OutputFormat,
-    commands::cert::password_source,
-    context::Context,
-    failure::Failure,
-    printer::Column,
+    certificate_file::Contents, cli::OutputFormat, commands::cert::source::SourceArgs,
+    context::Context, failure::Failure, printer::Column,
 };
 
 /// Arguments of `cert show`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ShowArgs {
-    /// PEM, DER or PFX file; `-` is stdin
-    file: PathBuf,
-
-    /// File whose first line is the password of a PFX file; without it the password comes from
-    /// AZCONNECT_PFX_PASSWORD, or from `<FILE>.pw` if that exists
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 /// One certificate of the file.
@@ -60,8 +49,7 @@ enum Status {
 
 /// Runs `cert show`.
 pub(super) fn run(args: &ShowArgs, context: &Context) -> Result<(), Failure> {
-    let file =
-        CertificateFile::new(&args.file, password_source(args.password_file.clone(), context));
+    let file = args.source.find(context)?;
     let shown = show(&file.read()?, OffsetDateTime::now_utc())?;
     let printer = context.printer();
     match printer.format() {
@@ -170,7 +158,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::certificate_file::PasswordSource;
+    use crate::certificate_file::{CertificateFile, PasswordSource};
 
     fn fixture(name: &str) -> CertificateFile {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cert-tools/fixtures");

@@ -1,12 +1,11 @@
 //! `azconnect cert thumbprint`: one line to paste where a thumbprint is asked for.
 
-use std::path::PathBuf;
-
 use azconnect_cert_tools::{Thumbprint, ThumbprintAlgorithm};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    certificate_file::CertificateFile, commands::cert::password_source, context::Context,
+    commands::cert::{leaf, source::SourceArgs},
+    context::Context,
     failure::Failure,
 };
 
@@ -14,8 +13,8 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ThumbprintArgs {
-    /// PEM, DER or PFX file; `-` is stdin
-    file: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Spelling of the thumbprint
     #[arg(long, value_enum, default_value = "hex")]
@@ -24,11 +23,6 @@ pub(super) struct ThumbprintArgs {
     /// Digest to make it with
     #[arg(long, value_enum, default_value = "sha1")]
     algorithm: Algorithm,
-
-    /// File whose first line is the password of a PFX file; without it the password comes from
-    /// AZCONNECT_PFX_PASSWORD, or from `<FILE>.pw` if that exists
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -53,14 +47,9 @@ enum Algorithm {
 
 /// Runs `cert thumbprint`.
 pub(super) fn run(args: &ThumbprintArgs, context: &Context) -> Result<(), Failure> {
-    let file =
-        CertificateFile::new(&args.file, password_source(args.password_file.clone(), context));
+    let file = args.source.find(context)?;
     let contents = file.read()?;
-    let leaf = contents
-        .certificates
-        .first()
-        .ok_or_else(|| Failure::new("the file holds no certificate"))?;
-    let thumbprint = leaf.thumbprint(args.algorithm.into())?;
+    let thumbprint = leaf(&contents)?.thumbprint(args.algorithm.into())?;
     context.printer().value(&args.format.spell(&thumbprint))
 }
 
