@@ -7,9 +7,11 @@ import jwt
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import (
     CertificateCredential,
+    ClientAssertionCredential,
     ClientSecretCredential,
     CredentialUnavailableError,
     ManagedIdentityCredential,
+    WorkloadIdentityCredential,
 )
 
 import check as e2e
@@ -152,6 +154,57 @@ def client_secret_gets_a_token_and_a_wrong_one_none():
 def unknown_application_is_refused():
     credential = ClientSecretCredential(e2e.TENANT_ID, str(uuid.uuid4()), e2e.CLIENT_SECRET, disable_instance_discovery=True)
     e2e.refused(ClientAuthenticationError, lambda: credential.get_token(VAULT), "AADSTS700016")
+
+
+EXCHANGE = "api://AzureADTokenExchange/.default"
+
+
+def federated(identity):
+    """The app, vouched for by a managed identity."""
+    vouching = ManagedIdentityCredential(client_id=identity["client_id"])
+    return ClientAssertionCredential(
+        e2e.TENANT_ID, e2e.APP_CLIENT_ID, lambda: vouching.get_token(EXCHANGE).token,
+        disable_instance_discovery=True,
+    )
+
+
+@check
+def an_identity_that_the_app_trusts_vouches_for_it_and_another_does_not():
+    found = claims(federated(e2e.JOBS).get_token(VAULT).token, "https://vault.azure.net")
+    assert found["appid"] == e2e.APP_CLIENT_ID, found
+    stranger = federated(e2e.READER)
+    e2e.refused(ClientAuthenticationError, lambda: stranger.get_token(VAULT), "AADSTS700213")
+
+
+@check
+def workload_identity_from_a_token_file():
+    file = e2e.FOLDER / "federated.token"
+    file.write_text(ManagedIdentityCredential(client_id=e2e.JOBS["client_id"]).get_token(EXCHANGE).token)
+    credential = WorkloadIdentityCredential(
+        tenant_id=e2e.TENANT_ID, client_id=e2e.APP_CLIENT_ID, token_file_path=str(file),
+        disable_instance_discovery=True,
+    )
+    found = claims(credential.get_token(STORAGE).token, "https://storage.azure.com")
+    assert found["appid"] == e2e.APP_CLIENT_ID, found
+    os.environ["AZURE_FEDERATED_TOKEN_FILE"] = str(file)
+    try:
+        ours = e2e.azconnect_json(
+            "auth", "token", "--scope", STORAGE, "--auth", "workload-identity",
+            "--tenant-id", e2e.TENANT_ID, "--client-id", e2e.APP_CLIENT_ID,
+        )["accessToken"]
+    finally:
+        del os.environ["AZURE_FEDERATED_TOKEN_FILE"]
+    assert claims(ours, "https://storage.azure.com")["appid"] == e2e.APP_CLIENT_ID
+
+
+@check
+def our_command_as_an_app_that_trusts_the_identity():
+    ours = e2e.azconnect_json(
+        "auth", "token", "--scope", VAULT, "--auth", "federated-identity",
+        "--identity", e2e.JOBS["client_id"],
+        "--tenant-id", e2e.TENANT_ID, "--client-id", e2e.APP_CLIENT_ID,
+    )["accessToken"]
+    assert claims(ours, "https://vault.azure.net")["appid"] == e2e.APP_CLIENT_ID
 
 
 @check

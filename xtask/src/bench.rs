@@ -4,10 +4,13 @@
 //! and peak memory are those of the client process, read from the kernel when it ends; the servers
 //! run beside it on the same machine, so wall time is the least telling of the three figures.
 
+mod cert;
 mod main_job;
 mod measure;
 mod publish;
 mod report;
+
+use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -16,8 +19,8 @@ use crate::shell::Workspace;
 
 #[derive(Args)]
 pub(crate) struct BenchArguments {
-    /// Which benchmark; all of them if none is named: `main` (the export of TPC-H lineitem beside
-    /// the guide's Python script).
+    /// Which benchmark; all of them if none is named: `cert` (a PFX file to PEM beside three
+    /// `openssl` processes), `main` (the export of TPC-H lineitem beside the guide's Python script).
     name: Option<String>,
     /// How often each contender runs; the median counts.
     #[arg(long, default_value_t = 3)]
@@ -41,6 +44,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<(
     };
     for name in names {
         let ratios = match name {
+            "cert" => cert::measure(workspace, arguments)?,
             "main" => main_job::measure(workspace, arguments)?,
             other => bail!("no benchmark is named `{other}`; there are: {}", NAMES.join(", ")),
         };
@@ -54,4 +58,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<(
     Ok(())
 }
 
-const NAMES: &[&str] = &["main"];
+/// The release build of all programs, and of nothing else, which would double the wait.
+fn release_programs(workspace: &Workspace) -> Command {
+    workspace.cargo(["build", "--release", "--bins", "--workspace", "--all-features"])
+}
+
+const NAMES: &[&str] = &["cert", "main"];

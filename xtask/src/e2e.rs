@@ -170,6 +170,10 @@ impl Stage {
                 "object_id": "0a000000-0000-4000-8000-000000000001",
                 "client_secrets": [E2E_CLIENT_SECRET],
                 "certificates": [certificate],
+                "federated_identity_credentials": [{
+                    "issuer": "https://login.microsoftonline.com/7e000000-0000-4000-8000-000000000001/v2.0",
+                    "subject": "0b000000-1111-4000-8000-111111111111",
+                }],
             }],
             "role_assignments": assignments,
             "vaults": [{"name": "kv-demo", "secrets": {"greeting": "hello from the vault"}}],

@@ -1,6 +1,6 @@
 //! `cargo xtask tidy`: the rules of the architecture that no compiler checks.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -23,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
 /// Checks everything and reports all that is wrong.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut wrong = forbidden_edges(workspace)?;
+    wrong.extend(compiled_twice(workspace)?);
     check_sources(&workspace.root().join("crates"), &mut wrong)?;
     check_sources(&workspace.root().join("tests"), &mut wrong)?;
     check_sources(&workspace.root().join("xtask"), &mut wrong)?;
@@ -68,6 +69,31 @@ fn forbidden_edges(workspace: &Workspace) -> Result<Vec<String>> {
         }
     }
     Ok(wrong)
+}
+
+/// The dependencies that have other features in tests than in programs: they, and all that is built
+/// on them, up to DataFusion, would be compiled once more.
+fn compiled_twice(workspace: &Workspace) -> Result<Vec<String>> {
+    let crates = |edges: &str| -> Result<BTreeSet<String>> {
+        let mut command =
+            workspace.cargo(["tree", "--workspace", "--all-features", "--prefix=none"]);
+        command.args(["--edges", edges, "--format", "{p} with {f}"]);
+        let text = shell::output(&mut command)?;
+        Ok(text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect())
+    };
+    let name = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let programs = crates("normal,build")?;
+    let tests = crates("normal,build,dev")?;
+    let known: BTreeSet<String> = programs.iter().map(|line| name(line)).collect();
+    let widened = tests.difference(&programs).filter(|line| known.contains(&name(line)));
+    Ok(widened
+        .map(|line| {
+            format!(
+                "a dev-dependency widens the features of {}: name them in [workspace.dependencies]",
+                name(line)
+            )
+        })
+        .collect())
 }
 
 fn check_sources(folder: &Path, wrong: &mut Vec<String>) -> Result<()> {

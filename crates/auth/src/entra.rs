@@ -10,7 +10,7 @@ use azure_core::{
     http::{Context, Method, Request, Transport, headers::HeaderName},
 };
 use secrecy::{ExposeSecret, SecretString};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -20,6 +20,7 @@ use crate::{
     assertion::{AssertionAlgorithm, AssertionRequest},
     cache::TokenCache,
     certificate::ClientCertificate,
+    client_assertion::AssertionSource,
     clock::Clock,
     error::{ErrorKind, Failure, Result},
     http::{self, Proxy},
@@ -32,6 +33,8 @@ use crate::{
 /// How an application proves who it is.
 #[derive(Debug)]
 pub(crate) enum Proof {
+    /// Somebody else's token.
+    Assertion(AssertionSource),
     Certificate {
         certificate: Arc<ClientCertificate>,
         algorithm: AssertionAlgorithm,
@@ -120,7 +123,7 @@ impl Application {
     ) -> Result<FetchedToken, Attempt> {
         let tell = |failure| failure::tell(failure, scope);
         // Built anew for each attempt: an assertion is good for one request.
-        let request = self.request(scope).map_err(|failure| Attempt::Final(tell(failure)))?;
+        let request = self.request(scope).await.map_err(|failure| Attempt::Final(tell(failure)))?;
         let requested_at = self.clock.now();
         let answer = http::send(&self.transport, context, request, time)
             .await
@@ -166,28 +169,20 @@ impl Application {
         Err(failure::tell(failure, scope).into())
     }
 
-    fn request(&self, scope: &str) -> Result<Request, Failure> {
+    async fn request(&self, scope: &str) -> Result<Request, Failure> {
         let endpoint = self.authority.token_endpoint();
         let client_id = self.client_id.to_string();
+        let proof = self.proof(endpoint).await?;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("client_id", &client_id)
             .append_pair("grant_type", "client_credentials")
             .append_pair("scope", scope);
-        match &self.proof {
-            Proof::Certificate { certificate, algorithm, with_chain } => {
-                let assertion = AssertionRequest {
-                    algorithm: *algorithm,
-                    with_chain: *with_chain,
-                    client_id: self.client_id,
-                    audience: endpoint.as_str(),
-                    now: self.clock.now(),
-                    id: Uuid::new_v4(),
-                }
-                .sign(certificate)?;
+        match &proof {
+            Shown::Assertion(assertion) => {
                 form.append_pair("client_assertion_type", JWT_BEARER)
                     .append_pair("client_assertion", assertion.expose_secret());
             }
-            Proof::Secret(secret) => {
+            Shown::Secret(secret) => {
                 form.append_pair("client_secret", secret.expose_secret());
             }
         }
@@ -200,6 +195,32 @@ impl Application {
         request.set_body(form.as_bytes().to_vec());
         Ok(request)
     }
+}
+
+impl Application {
+    async fn proof(&self, endpoint: &Url) -> Result<Shown, Failure> {
+        Ok(match &self.proof {
+            Proof::Assertion(source) => Shown::Assertion(source.get().await?),
+            Proof::Certificate { certificate, algorithm, with_chain } => Shown::Assertion(
+                AssertionRequest {
+                    algorithm: *algorithm,
+                    with_chain: *with_chain,
+                    client_id: self.client_id,
+                    audience: endpoint.as_str(),
+                    now: self.clock.now(),
+                    id: Uuid::new_v4(),
+                }
+                .sign(certificate)?,
+            ),
+            Proof::Secret(secret) => Shown::Secret(secret.clone()),
+        })
+    }
+}
+
+/// What goes into one request.
+enum Shown {
+    Assertion(SecretString),
+    Secret(SecretString),
 }
 
 const ACCEPT: HeaderName = HeaderName::from_static("accept");

@@ -19,6 +19,8 @@ pub const AZURE_CLIENT_CERTIFICATE_PATH: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
 pub const AZURE_CLIENT_CERTIFICATE_PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PASSWORD";
 /// `true` or `1`: send the certificate chain, for applications that trust by subject name and issuer.
 pub const AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: &str = "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN";
+/// Path of a file with a token that the application trusts, as Kubernetes keeps it for workload identity.
+pub const AZURE_FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 /// URL of the Entra ID authority, such as `https://login.microsoftonline.us`.
 pub const AZURE_AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 /// Base URL that replaces `http://169.254.169.254` for managed identity.
@@ -44,6 +46,7 @@ pub const ALL: &[&str] = &[
     AZURE_CLIENT_ID,
     AZURE_CLIENT_SECRET,
     AZURE_CLIENT_SEND_CERTIFICATE_CHAIN,
+    AZURE_FEDERATED_TOKEN_FILE,
     AZURE_POD_IDENTITY_AUTHORITY_HOST,
     AZURE_TENANT_ID,
     AZ_BATCH_CERTIFICATES_DIR,

@@ -41,6 +41,8 @@ pub enum ErrorKind {
     AssertionExpired,
     /// The client assertion was refused: unknown certificate or bad signature (AADSTS700027, 50013, 50027).
     AssertionRejected,
+    /// The token that vouches for the application could not be had; nothing was sent.
+    AssertionUnavailable,
     /// The certificate's `not_after` has passed; nothing was sent.
     CertificateExpired,
     /// No connection could be made, or it broke.

@@ -4,6 +4,7 @@
 mod assertion;
 mod cache;
 mod certificate;
+mod client_assertion;
 mod client_certificate;
 mod client_secret;
 mod clock;
@@ -22,6 +23,10 @@ mod x509;
 pub use self::{
     assertion::AssertionAlgorithm,
     certificate::ClientCertificate,
+    client_assertion::{
+        AssertionSource, ClientAssertionCredential, ClientAssertionCredentialBuilder,
+        TOKEN_EXCHANGE_SCOPE,
+    },
     client_certificate::{ClientCertificateCredential, ClientCertificateCredentialBuilder},
     client_secret::{ClientSecretCredential, ClientSecretCredentialBuilder},
     clock::{Clock, SystemClock},

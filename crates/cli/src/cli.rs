@@ -60,8 +60,9 @@ pub(crate) struct GlobalOptions {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Identity options")]
 pub(crate) struct CredentialOptions {
-    /// Proof to use: managed-identity, certificate or secret (AZURE_CLIENT_SECRET); when absent it follows from the
-    /// other options and the environment
+    /// Proof to use: managed-identity, certificate, secret (AZURE_CLIENT_SECRET), workload-identity
+    /// (AZURE_FEDERATED_TOKEN_FILE) or federated-identity (an app that trusts a managed identity); when absent it
+    /// follows from the other options and the environment
     #[arg(long, global = true, value_enum, value_name = "METHOD", env = "AZCONNECT_AUTH")]
     #[arg(hide_env_values = true, hide_possible_values = true)]
     pub(crate) auth: Option<AuthMethod>,
@@ -110,10 +111,14 @@ pub(crate) struct CredentialOptions {
 pub(crate) enum AuthMethod {
     /// Certificate of an app registration
     Certificate,
+    /// App registration that trusts the managed identity of this machine
+    FederatedIdentity,
     /// Managed identity of this machine
     ManagedIdentity,
     /// Client secret of an app registration, from AZURE_CLIENT_SECRET
     Secret,
+    /// App registration that trusts the token in the file AZURE_FEDERATED_TOKEN_FILE, as in Kubernetes
+    WorkloadIdentity,
 }
 
 /// Forms of a result. The hidden ones carry record batches and belong to `sql query`.

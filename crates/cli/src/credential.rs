@@ -10,13 +10,14 @@ mod plan;
 use std::sync::Arc;
 
 use azconnect_auth::{
-    ClientCertificateCredential, ClientSecretCredential, Env, ManagedIdentityCredential, env,
+    AssertionSource, ClientAssertionCredential, ClientCertificateCredential,
+    ClientSecretCredential, Env, Identity, ManagedIdentityCredential, TOKEN_EXCHANGE_SCOPE, env,
 };
 use azure_core::credentials::TokenCredential;
 use url::Url;
 
 pub(crate) use self::description::{Description, describe};
-use self::plan::{Plan, Proof, Source};
+use self::plan::{App, Plan, Proof, Source};
 use crate::{context::Context, failure::Failure};
 
 /// Builds the credential that the options name. Sends nothing.
@@ -25,6 +26,7 @@ pub(crate) fn build(context: &Context) -> Result<Arc<dyn TokenCredential>, Failu
     let plan = Plan::make(context.credential_options(), &env)?;
     Ok(match Credential::build(context, &env, &plan)? {
         Credential::Certificate(credential) => credential,
+        Credential::Federated(credential) => credential,
         Credential::ManagedIdentity(credential) => credential,
         Credential::Secret(credential) => credential,
     })
@@ -34,7 +36,10 @@ pub(crate) fn build(context: &Context) -> Result<Arc<dyn TokenCredential>, Failu
 pub(crate) fn tenant_id(context: &Context) -> Result<Option<String>, Failure> {
     let plan = Plan::make(context.credential_options(), &environment(context))?;
     Ok(match plan.proof {
-        Proof::Certificate { app, .. } | Proof::Secret { app } => Some(app.tenant_id.to_string()),
+        Proof::Certificate { app, .. }
+        | Proof::FederatedIdentity { app, .. }
+        | Proof::Secret { app }
+        | Proof::WorkloadIdentity { app, .. } => Some(app.tenant_id.to_string()),
         Proof::ManagedIdentity { .. } => None,
     })
 }
@@ -42,6 +47,7 @@ pub(crate) fn tenant_id(context: &Context) -> Result<Option<String>, Failure> {
 /// A credential whose kind is still known.
 enum Credential {
     Certificate(Arc<ClientCertificateCredential>),
+    Federated(Arc<ClientAssertionCredential>),
     ManagedIdentity(Arc<ManagedIdentityCredential>),
     Secret(Arc<ClientSecretCredential>),
 }
@@ -63,19 +69,14 @@ impl Credential {
                 }
                 Self::Certificate(builder.build()?)
             }
+            Proof::FederatedIdentity { app, identity } => {
+                let credential = managed_identity(context, env, identity)?;
+                let scope = exchange_scope(&context.cloud()?.name).to_owned();
+                let source = AssertionSource::Credential { credential, scope };
+                Self::Federated(federated(context, env, app, source)?)
+            }
             Proof::ManagedIdentity { identity } => {
-                let mut builder = ManagedIdentityCredential::builder()
-                    .with_env(env)
-                    .with_identity(identity.clone());
-                if let Some(endpoint) = &context.cloud()?.imds_endpoint {
-                    builder = builder.with_imds_endpoint(endpoint.clone());
-                }
-                // The built-in client gives up after a second where there is no such endpoint; only one behind
-                // TLS needs the certificates of the cloud.
-                if env.get(env::IDENTITY_ENDPOINT).is_some_and(|url| url.starts_with("https:")) {
-                    builder = builder.with_transport(context.direct_transport()?);
-                }
-                Self::ManagedIdentity(builder.build()?)
+                Self::ManagedIdentity(managed_identity(context, env, identity)?)
             }
             Proof::Secret { app } => {
                 let secret = env.get_secret(env::AZURE_CLIENT_SECRET).ok_or_else(|| {
@@ -89,7 +90,52 @@ impl Credential {
                         .with_transport(context.transport()?);
                 Self::Secret(builder.build()?)
             }
+            Proof::WorkloadIdentity { app, token_file } => {
+                let source = AssertionSource::TokenFile(token_file.clone());
+                Self::Federated(federated(context, env, app, source)?)
+            }
         })
+    }
+}
+
+fn managed_identity(
+    context: &Context,
+    env: &Env,
+    identity: &Identity,
+) -> Result<Arc<ManagedIdentityCredential>, Failure> {
+    let mut builder =
+        ManagedIdentityCredential::builder().with_env(env).with_identity(identity.clone());
+    if let Some(endpoint) = &context.cloud()?.imds_endpoint {
+        builder = builder.with_imds_endpoint(endpoint.clone());
+    }
+    // The built-in client gives up after a second where there is no such endpoint; only one behind TLS needs the
+    // certificates of the cloud.
+    if env.get(env::IDENTITY_ENDPOINT).is_some_and(|url| url.starts_with("https:")) {
+        builder = builder.with_transport(context.direct_transport()?);
+    }
+    Ok(builder.build()?)
+}
+
+fn federated(
+    context: &Context,
+    env: &Env,
+    app: &App,
+    source: AssertionSource,
+) -> Result<Arc<ClientAssertionCredential>, Failure> {
+    let builder = ClientAssertionCredential::builder(app.tenant_id.clone(), app.client_id, source)
+        .with_authority_host(authority_host(context, env)?.0)
+        .with_transport(context.transport()?);
+    Ok(builder.build()?)
+}
+
+/// What a managed identity's token must be for, so that an app takes it.
+///
+/// Spec: <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity>
+fn exchange_scope(cloud: &str) -> &'static str {
+    match cloud {
+        "china" => "api://AzureADTokenExchangeChina/.default",
+        "government" => "api://AzureADTokenExchangeUSGov/.default",
+        _ => TOKEN_EXCHANGE_SCOPE,
     }
 }
 

@@ -86,6 +86,29 @@ pub struct AppConfig {
     /// asks for two scopes.
     #[serde(default)]
     pub allow_assertion_reuse: bool,
+    /// The tokens of other issuers that it trusts.
+    #[serde(default)]
+    pub federated_identity_credentials: Vec<FederatedIdentityCredentialConfig>,
+}
+
+/// A federated identity credential of an app.
+///
+/// Spec: <https://learn.microsoft.com/graph/api/resources/federatedidentitycredential>
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederatedIdentityCredentialConfig {
+    /// `iss` of the tokens. For managed identities:
+    /// `https://login.microsoftonline.com/TENANT_ID/v2.0`.
+    pub issuer: String,
+    /// `sub` of the tokens. For a managed identity: its object id.
+    pub subject: String,
+    /// What the tokens must be for: one of these.
+    #[serde(default = "token_exchange")]
+    pub audiences: Vec<String>,
+    /// The RSA key that the issuer signs with, as PEM text or the path of a PEM file. The tenant's
+    /// own key needs none.
+    #[serde(default)]
+    pub public_key: Option<String>,
 }
 
 /// One role assignment.
@@ -230,6 +253,7 @@ impl Default for Config {
                 client_secrets: vec!["app-demo-client-secret".into()],
                 certificates: Vec::new(),
                 allow_assertion_reuse: false,
+                federated_identity_credentials: Vec::new(),
             }],
             role_assignments: everybody
                 .into_iter()
@@ -260,6 +284,13 @@ impl Default for Config {
         }
     }
 }
+
+fn token_exchange() -> Vec<String> {
+    vec![TOKEN_EXCHANGE_AUDIENCE.to_owned()]
+}
+
+/// What tokens are for that are exchanged for those of an app.
+pub(crate) const TOKEN_EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 impl Default for SqlConfig {
     fn default() -> Self {

@@ -14,9 +14,10 @@ use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    config::{AppConfig, Config, ManagedIdentityConfig},
+    config::{AppConfig, Config, FederatedIdentityCredentialConfig, ManagedIdentityConfig},
     error::{Error, ErrorKind, Result},
     roles::Role,
+    tokens::exchange_issuer,
 };
 
 /// Everybody the emulators know.
@@ -54,6 +55,31 @@ pub(crate) struct AppCredentials {
     client_secrets: Vec<SecretString>,
     certificates: RwLock<Vec<RegisteredCertificate>>,
     allow_assertion_reuse: bool,
+    federated: Vec<FederatedCredential>,
+}
+
+/// Tokens of another issuer that an app trusts.
+pub(crate) struct FederatedCredential {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) key: FederatedKey,
+}
+
+/// What the issuer signs with.
+pub(crate) enum FederatedKey {
+    Known(DecodingKey),
+    /// The key of the tenant's own tokens.
+    OfTenant,
+}
+
+impl std::fmt::Debug for FederatedCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FederatedCredential")
+            .field("issuer", &self.issuer)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The public half of a certificate that was registered with an app.
@@ -101,7 +127,7 @@ impl Directory {
             principals.push(managed_identity(identity));
         }
         for app in &config.apps {
-            principals.push(self::app(app)?);
+            principals.push(self::app(app, &config.tenant_id.to_string())?);
         }
         refuse_duplicates(&principals)?;
 
@@ -217,6 +243,11 @@ impl AppCredentials {
         certificates.iter().find(|certificate| matches(certificate)).cloned()
     }
 
+    /// The tokens of other issuers that it trusts.
+    pub(crate) fn federated(&self) -> &[FederatedCredential] {
+        &self.federated
+    }
+
     /// Whether one and the same assertion may be shown more than once.
     pub(crate) fn allows_assertion_reuse(&self) -> bool {
         self.allow_assertion_reuse
@@ -239,17 +270,15 @@ fn managed_identity(config: &ManagedIdentityConfig) -> Principal {
     }
 }
 
-fn app(config: &AppConfig) -> Result<Principal> {
+fn app(config: &AppConfig, tenant_id: &str) -> Result<Principal> {
     let mut certificates = Vec::new();
     for certificate in &config.certificates {
-        let pem = if certificate.trim_start().starts_with("-----BEGIN") {
-            certificate.clone()
-        } else {
-            let path = Path::new(certificate);
-            fs::read_to_string(path)
-                .map_err(|error| Error::io("read the certificate", path, error))?
-        };
+        let pem = pem_or_file(certificate, "read the certificate")?;
         certificates.push(registered_certificate(&pem)?);
+    }
+    let mut federated = Vec::new();
+    for credential in &config.federated_identity_credentials {
+        federated.push(federated_credential(credential, tenant_id)?);
     }
     Ok(Principal {
         object_id: config.object_id.to_string(),
@@ -259,7 +288,45 @@ fn app(config: &AppConfig) -> Result<Principal> {
             client_secrets: config.client_secrets.clone(),
             certificates: RwLock::new(certificates),
             allow_assertion_reuse: config.allow_assertion_reuse,
+            federated,
         }),
+    })
+}
+
+/// PEM text as it is, or the content of the file that has this path.
+fn pem_or_file(text: &str, action: &'static str) -> Result<String> {
+    if text.trim_start().starts_with("-----BEGIN") {
+        return Ok(text.to_owned());
+    }
+    let path = Path::new(text);
+    fs::read_to_string(path).map_err(|error| Error::io(action, path, error))
+}
+
+fn federated_credential(
+    config: &FederatedIdentityCredentialConfig,
+    tenant_id: &str,
+) -> Result<FederatedCredential> {
+    let wrong = |what: &str| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("the federated identity credential for \"{}\" {what}", config.subject),
+        )
+    };
+    let key = match &config.public_key {
+        Some(key) => {
+            let pem = pem_or_file(key, "read the public key")?;
+            let key = DecodingKey::from_rsa_pem(pem.as_bytes())
+                .map_err(|source| wrong("has no RSA public key in PEM").caused_by(source))?;
+            FederatedKey::Known(key)
+        }
+        None if config.issuer == exchange_issuer(tenant_id) => FederatedKey::OfTenant,
+        None => return Err(wrong("needs the `public_key` of its issuer")),
+    };
+    Ok(FederatedCredential {
+        issuer: config.issuer.clone(),
+        subject: config.subject.clone(),
+        audiences: config.audiences.clone(),
+        key,
     })
 }
 

@@ -4,6 +4,7 @@
 mod app_service;
 mod assertion;
 mod entra;
+mod federation;
 mod imds;
 mod managed;
 mod resource;

@@ -20,8 +20,8 @@ mod tokens;
 
 pub use self::{
     config::{
-        AccountConfig, AppConfig, Config, ManagedIdentityConfig, PortsConfig, RoleAssignmentConfig,
-        SqlConfig, SqlLoginConfig, SqlUserConfig, VaultConfig,
+        AccountConfig, AppConfig, Config, FederatedIdentityCredentialConfig, ManagedIdentityConfig,
+        PortsConfig, RoleAssignmentConfig, SqlConfig, SqlLoginConfig, SqlUserConfig, VaultConfig,
     },
     emulators::{Emulators, Endpoints},
     error::{Error, ErrorKind, Result},

@@ -15,6 +15,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{
+    config::TOKEN_EXCHANGE_AUDIENCE,
     directory::{Directory, Principal},
     error::{Error, ErrorKind, Result},
 };
@@ -143,7 +144,11 @@ impl TokenAuthority {
         let iat = now.min(exp).saturating_sub(300);
         let claims = Claims {
             aud: audience.to_owned(),
-            iss: self.issuer.clone(),
+            iss: if audience == TOKEN_EXCHANGE_AUDIENCE {
+                exchange_issuer(self.directory.tenant_id())
+            } else {
+                self.issuer.clone()
+            },
             iat,
             nbf: iat,
             exp,
@@ -195,6 +200,11 @@ impl TokenAuthority {
         Ok(Caller { object_id: claims.oid, app_id: claims.appid, name })
     }
 
+    /// The public key, for those who verify by rules of their own.
+    pub(crate) fn verifying_key(&self) -> &DecodingKey {
+        &self.verifying_key
+    }
+
     /// The public key, for JWKS.
     pub(crate) fn jwk(&self) -> &JsonWebKey {
         &self.jwk
@@ -210,6 +220,11 @@ impl fmt::Debug for TokenAuthority {
 /// The issuer of version 1 tokens.
 pub(crate) fn issuer(tenant_id: &str) -> String {
     ["https://sts.windows.net/", tenant_id, "/"].concat()
+}
+
+/// The issuer of tokens that are exchanged for those of an app: they are of version 2.
+pub(crate) fn exchange_issuer(tenant_id: &str) -> String {
+    ["https://login.microsoftonline.com/", tenant_id, "/v2.0"].concat()
 }
 
 fn rejection(kind: &jsonwebtoken::errors::ErrorKind) -> TokenRejection {

@@ -20,14 +20,7 @@ const PEER: &str = "guide's script (arrow-odbc, polars, Azure SDKs)";
 
 /// Builds release programs, generates `lineitem`, and runs both on the same emulators.
 pub(super) fn measure(workspace: &Workspace, arguments: &BenchArguments) -> Result<Vec<Ratio>> {
-    // Of the programs only; the release build of everything else would double the wait.
-    shell::run(&mut workspace.cargo([
-        "build",
-        "--release",
-        "--bins",
-        "--workspace",
-        "--all-features",
-    ]))?;
+    shell::run(&mut super::release_programs(workspace))?;
     let stage = Stage::prepare(workspace, "release")?;
     let tables = make_lineitem(workspace, arguments.scale_factor)?;
     let costs = run_rounds(

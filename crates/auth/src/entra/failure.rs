@@ -97,6 +97,12 @@ fn known_code(code: u64) -> Option<(ErrorKind, &'static str)> {
             ErrorKind::AssertionRejected,
             "the assertion's form or signature was refused; if the authority is an old one, try RS256",
         ),
+        70_021 | 700_211 | 700_212 | 700_213 => (
+            ErrorKind::AssertionRejected,
+            "compare issuer, subject and audience in the message with the federated credentials of the application; \
+             the subject of a managed identity is its object id, and a new credential is known everywhere after some \
+             minutes",
+        ),
         700_016 => (
             ErrorKind::ApplicationNotFound,
             "check the client id, and that the application is registered in, or consented to by, this tenant",
@@ -163,6 +169,8 @@ mod tests {
             (401, Some("invalid_client"), Some(700_024), ErrorKind::AssertionExpired),
             (401, Some("invalid_client"), Some(50_013), ErrorKind::AssertionRejected),
             (401, Some("invalid_client"), Some(50_027), ErrorKind::AssertionRejected),
+            (401, Some("invalid_client"), Some(700_211), ErrorKind::AssertionRejected),
+            (401, Some("invalid_client"), Some(700_213), ErrorKind::AssertionRejected),
             (400, Some("unauthorized_client"), Some(700_016), ErrorKind::ApplicationNotFound),
             (400, Some("invalid_request"), Some(90_002), ErrorKind::TenantNotFound),
             (400, Some("invalid_resource"), Some(500_011), ErrorKind::ResourceNotFound),

@@ -7,6 +7,7 @@
 )]
 
 mod certificate;
+mod federation;
 mod managed_identity;
 mod renewal;
 mod responder;

@@ -1,5 +1,7 @@
 //! `azconnect auth`: tokens for other programs, and which identity would be used.
 
+mod whoami;
+
 use azure_core::credentials::AccessToken;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -28,6 +30,9 @@ enum AuthCommand {
     /// Show which credential would be used, why, and where each of its settings came from; sends nothing
     #[command(after_help = DESCRIBE_EXAMPLES)]
     Describe,
+    /// Get a token and show whom it speaks for, never the token
+    #[command(after_help = WHOAMI_EXAMPLES)]
+    Whoami(WhoamiArgs),
 }
 
 #[derive(Args, Debug)]
@@ -40,6 +45,13 @@ struct TokenArgs {
     /// The same without `/.default`, as `az` takes it
     #[arg(long, value_name = "URL")]
     resource: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct WhoamiArgs {
+    /// What the token is for
+    #[arg(long, value_name = "SCOPE", default_value = "https://management.azure.com/.default")]
+    scope: String,
 }
 
 /// A token in the shape of `az account get-access-token`, with the time in UTC.
@@ -70,6 +82,10 @@ pub(crate) async fn run(args: AuthArgs, context: &Context) -> Result<(), Failure
             let (description, problem) = credential::describe(context)?;
             print_description(&description, context.printer())?;
             problem.map_or(Ok(()), Err)
+        }
+        AuthCommand::Whoami(args) => {
+            let token = get_token(&args.scope, context).await?;
+            whoami::Claims::of(&token)?.print(context)
         }
     }
 }
@@ -129,9 +145,12 @@ Which credential is used, first that applies:
   1. what `--auth` or AZCONNECT_AUTH says
   2. `--certificate` or `--batch-certificate`: the certificate of an app registration
      `--identity`: a managed identity
-  3. AZCONNECT_IDENTITY; AZURE_CLIENT_SECRET; AZURE_CLIENT_CERTIFICATE_PATH
+  3. AZCONNECT_IDENTITY; AZURE_CLIENT_SECRET; AZURE_CLIENT_CERTIFICATE_PATH;
+     AZURE_FEDERATED_TOKEN_FILE (workload identity)
   4. the managed identity of this machine
 A credential that was chosen and fails is an error; no other is tried.
+An app that trusts a managed identity needs no certificate: `--auth federated-identity` with
+`--tenant-id` and `--client-id` of the app and `--identity` of the machine.
 
 Examples:
   azconnect auth describe
@@ -152,3 +171,11 @@ Examples:
 
   The same for a program:
     azconnect auth describe -o json";
+
+const WHOAMI_EXAMPLES: &str = "\
+Examples:
+  Which identity does this machine have, and until when is its token good?
+    azconnect auth whoami
+
+  All claims of a token for storage:
+    azconnect auth whoami --scope https://storage.azure.com/.default -o json";

@@ -93,6 +93,9 @@ fn facts(context: &Context, env: &Env, credential: &Credential) -> Result<Vec<Se
             }
             settings.push(endpoint(credential.token_endpoint(), authority_host(context, env)?.1));
         }
+        Credential::Federated(credential) => {
+            settings.push(endpoint(credential.token_endpoint(), authority_host(context, env)?.1));
+        }
         Credential::ManagedIdentity(credential) => {
             let source = if env.contains(env::IDENTITY_ENDPOINT) {
                 Source::Environment(env::IDENTITY_ENDPOINT)

@@ -2,7 +2,8 @@
 //!
 //! First that applies: `--auth` (or `AZCONNECT_AUTH`); an option on the command line (`--certificate` and
 //! `--batch-certificate`, or `--identity`); the environment (`AZCONNECT_IDENTITY`, then `AZURE_CLIENT_SECRET`, then
-//! `AZURE_CLIENT_CERTIFICATE_PATH`, in the order of the other Azure tools); managed identity.
+//! `AZURE_CLIENT_CERTIFICATE_PATH`, then `AZURE_FEDERATED_TOKEN_FILE`, in the order of the other Azure tools); managed
+//! identity.
 
 use std::{fmt, path::PathBuf};
 
@@ -27,9 +28,26 @@ pub(super) struct Plan {
 /// What the credential is made of.
 #[derive(Debug)]
 pub(super) enum Proof {
-    Certificate { app: App, location: CertificateLocation },
-    ManagedIdentity { identity: Identity },
-    Secret { app: App },
+    Certificate {
+        app: App,
+        location: CertificateLocation,
+    },
+    /// The app trusts a managed identity.
+    FederatedIdentity {
+        app: App,
+        identity: Identity,
+    },
+    ManagedIdentity {
+        identity: Identity,
+    },
+    Secret {
+        app: App,
+    },
+    /// The app trusts the token in a file.
+    WorkloadIdentity {
+        app: App,
+        token_file: PathBuf,
+    },
 }
 
 /// An app registration.
@@ -77,8 +95,19 @@ impl Plan {
                 let location = certificate(options, env, &mut settings)?;
                 Proof::Certificate { app, location }
             }
+            AuthMethod::FederatedIdentity => {
+                let app = app(options, env, &mut settings)?;
+                let identity = identity(options, None, env, &mut settings)?;
+                Proof::FederatedIdentity { app, identity }
+            }
             AuthMethod::ManagedIdentity => {
-                Proof::ManagedIdentity { identity: identity(options, env, &mut settings)? }
+                // The client id names a managed identity only where it does not name the app of another proof.
+                let names_an_app = env.contains(env::AZURE_CLIENT_SECRET)
+                    || env.contains(env::AZURE_FEDERATED_TOKEN_FILE)
+                    || options.certificate.is_some();
+                let client_id = options.client_id.as_deref().filter(|_| !names_an_app);
+                let identity = identity(options, client_id, env, &mut settings)?;
+                Proof::ManagedIdentity { identity }
             }
             AuthMethod::Secret => {
                 let app = app(options, env, &mut settings)?;
@@ -89,6 +118,20 @@ impl Plan {
                     source: Source::Environment(env::AZURE_CLIENT_SECRET),
                 });
                 Proof::Secret { app }
+            }
+            AuthMethod::WorkloadIdentity => {
+                let app = app(options, env, &mut settings)?;
+                let token_file = env.get(env::AZURE_FEDERATED_TOKEN_FILE).ok_or_else(|| {
+                    Failure::usage("AZURE_FEDERATED_TOKEN_FILE is not set").with_hint(
+                        "Kubernetes sets it for pods whose service account is set up for workload identity",
+                    )
+                })?;
+                settings.push(Setting {
+                    name: "federated token",
+                    value: format!("in {token_file}"),
+                    source: Source::Environment(env::AZURE_FEDERATED_TOKEN_FILE),
+                });
+                Proof::WorkloadIdentity { app, token_file: token_file.into() }
             }
         };
         Ok(Self { method, reason, proof, settings })
@@ -129,6 +172,10 @@ fn choose(options: &CredentialOptions, env: &Env) -> Result<(AuthMethod, String)
             (AuthMethod::Secret, because(&Source::Environment(env::AZURE_CLIENT_SECRET)))
         }
         (Some(certificate), None) => (AuthMethod::Certificate, because(certificate)),
+        (None, None) if env.contains(env::AZURE_FEDERATED_TOKEN_FILE) => (
+            AuthMethod::WorkloadIdentity,
+            because(&Source::Environment(env::AZURE_FEDERATED_TOKEN_FILE)),
+        ),
         (None, None) => (
             AuthMethod::ManagedIdentity,
             "neither a certificate nor a client secret is given".to_owned(),
@@ -142,10 +189,8 @@ fn app(
     settings: &mut Vec<Setting>,
 ) -> Result<App, Failure> {
     let missing = |what: &str, option: &str, variable: &str| {
-        Failure::usage(format!(
-            "a certificate or client secret needs the {what} of its app registration"
-        ))
-        .with_hint(format!("give `{option}` or set {variable}"))
+        Failure::usage(format!("a proof of an app registration needs the {what} of the app"))
+            .with_hint(format!("give `{option}` or set {variable}"))
     };
     let tenant = options
         .tenant_id
@@ -212,19 +257,19 @@ fn certificate(
     Ok(CertificateLocation::File { path: path.clone(), password_file })
 }
 
+/// `client_id`: names the identity where no option does.
 fn identity(
     options: &CredentialOptions,
+    client_id: Option<&str>,
     env: &Env,
     settings: &mut Vec<Setting>,
 ) -> Result<Identity, Failure> {
-    // The client id names a managed identity only where it does not name the app of a secret or certificate.
-    let names_an_app = env.contains(env::AZURE_CLIENT_SECRET) || options.certificate.is_some();
-    let (identity, source) = match (&options.identity, &options.client_id) {
+    let (identity, source) = match (&options.identity, client_id) {
         (Some(identity), _) => (
             identity.parse().map_err(wrong_usage)?,
             source("--identity", AZCONNECT_IDENTITY, identity, env),
         ),
-        (None, Some(id)) if !names_an_app && !id.is_empty() => (
+        (None, Some(id)) if !id.is_empty() => (
             Identity::ClientId(id.parse().map_err(wrong_usage)?),
             source("--client-id", env::AZURE_CLIENT_ID, id, env),
         ),

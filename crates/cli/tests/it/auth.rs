@@ -1,6 +1,6 @@
 //! `azconnect auth`.
 
-use azconnect_emulators::Config;
+use azconnect_emulators::{Config, FederatedIdentityCredentialConfig};
 
 use crate::world::World;
 
@@ -92,4 +92,44 @@ fn an_unknown_identity_is_told_with_a_hint() {
     let id = "99999999-0000-4000-8000-000000000000";
     let outcome = world.run(["auth", "token", "--scope", SCOPE, "--identity", id]);
     outcome.failed(1, &["error:", id, "\nhint: "]);
+}
+
+#[test]
+fn whoami_tells_the_identity_and_never_the_token() {
+    let world = World::new();
+    let shown = world.run(["auth", "whoami"]).done().stdout();
+    let identity = &Config::default().managed_identities[0];
+    for part in [identity.client_id.to_string(), identity.object_id.to_string()] {
+        assert!(shown.contains(&part), "{shown}");
+    }
+    assert!(!shown.contains("eyJ"), "{shown}");
+    let claims = world.run(["auth", "whoami", "--scope", SCOPE, "-o", "json"]).json();
+    assert_eq!(claims["aud"], "https://storage.azure.com");
+    assert_eq!(claims["tid"], world.emulators.tenant_id());
+}
+
+#[test]
+fn an_app_that_trusts_the_identity_gets_a_token() {
+    let mut config = Config::default();
+    let tenant = config.tenant_id.to_string();
+    config.apps[0].federated_identity_credentials = vec![FederatedIdentityCredentialConfig {
+        issuer: format!("https://login.microsoftonline.com/{tenant}/v2.0"),
+        subject: config.managed_identities[0].object_id.to_string(),
+        audiences: vec!["api://AzureADTokenExchange".into()],
+        public_key: None,
+    }];
+    let app = config.apps[0].client_id.to_string();
+    let world = World::with(config);
+    let whoami = ["auth", "whoami", "--client-id", &app, "--tenant-id", &tenant, "-o", "json"];
+    let federated = [&whoami[..], &["--auth", "federated-identity"]].concat();
+    assert_eq!(world.run(&federated).json()["appid"], app);
+
+    let exchange = ["auth", "token", "--scope", "api://AzureADTokenExchange/.default"];
+    std::fs::write(world.path("token"), world.run(exchange).done().stdout()).unwrap();
+    let file = world.path("token");
+    let variables = [("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap())];
+    let by_file = [&whoami[..], &["--auth", "workload-identity"]].concat();
+    assert_eq!(world.run_with(&variables, &by_file).json()["appid"], app);
+    let missing = [("AZURE_FEDERATED_TOKEN_FILE", "/no/such/token")];
+    world.run_with(&missing, &by_file).failed(1, &["/no/such/token", "hint: "]);
 }

@@ -17,6 +17,8 @@ use crate::directory::{AppCredentials, RegisteredCertificate};
 /// Why an assertion is not accepted; each has its own number at Entra.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AssertionRejection {
+    /// The app trusts no token with this claim.
+    NotFederated { claim: &'static str, found: String },
     /// `iss` or `sub` is not the client id.
     OtherClient,
     /// No JWT, an algorithm that is not accepted, a claim missing or of the wrong type.
@@ -29,6 +31,8 @@ pub(crate) enum AssertionRejection {
     UnknownKey { thumbprint: String },
     /// `aud` is not the token endpoint.
     WrongAudience { found: String },
+    /// The issuer that the app trusts did not sign this.
+    WrongFederatedSignature,
     /// The certificate is registered, but did not sign this.
     WrongSignature { thumbprint: String },
 }

@@ -22,6 +22,7 @@ use url::form_urlencoded;
 use self::refusal::Refusal;
 use super::{
     assertion::{self, UsedAssertions},
+    federation,
     managed::internal_error,
     resource,
 };
@@ -149,6 +150,11 @@ impl Entra {
         if let Some(assertion) = form.get("client_assertion") {
             if form.require("client_assertion_type")? != ASSERTION_TYPE {
                 return Err(Refusal::UnsupportedAssertionType);
+            }
+            if federation::is_foreign(assertion) {
+                let (tokens, now) = (&self.state.tokens, now.unix_timestamp());
+                return federation::verify(assertion, credentials, tokens, now)
+                    .map_err(Refusal::Assertion);
             }
             return assertion::verify(
                 assertion,

@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use crate::config::TOKEN_EXCHANGE_AUDIENCE;
+
 /// Whether tokens may be asked for this resource: one of Azure's own, or a storage account's URL.
 pub(crate) fn is_known(resource: &str) -> bool {
     let bare = resource.trim_end_matches('/');
@@ -21,7 +23,7 @@ fn is_storage_account(resource: &str) -> bool {
 }
 
 const KNOWN: &[&str] = &[
-    "api://AzureADTokenExchange",
+    TOKEN_EXCHANGE_AUDIENCE,
     "https://batch.core.windows.net",
     "https://database.windows.net",
     "https://graph.microsoft.com",

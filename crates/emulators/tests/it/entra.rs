@@ -3,11 +3,12 @@
 use azconnect_cert_tools::{
     Certificate, CertificateBuilder, DistinguishedName, PrivateKey, ThumbprintAlgorithm, Validity,
 };
-use azconnect_emulators::Config;
+use azconnect_emulators::{Config, FederatedIdentityCredentialConfig};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
 };
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -337,5 +338,89 @@ async fn what_is_no_proper_assertion_is_malformed() {
         "eyJhbGciOiJub25lIiwieDV0IjoiQUFBQSJ9.e30.".to_owned(),
     ] {
         refused(show(&fixture, &assertion).await, 400, "invalid_request", 50_027);
+    }
+}
+
+/// The configuration in which the demo app trusts the demo identity, and a cluster that signs with `cluster`.
+fn federated(cluster: &PrivateKey) -> Config {
+    let mut config = Config::default();
+    let tenant = config.tenant_id;
+    config.apps[0].federated_identity_credentials = vec![
+        FederatedIdentityCredentialConfig {
+            issuer: format!("https://login.microsoftonline.com/{tenant}/v2.0"),
+            subject: config.managed_identities[0].object_id.to_string(),
+            audiences: vec![EXCHANGE.into()],
+            public_key: None,
+        },
+        FederatedIdentityCredentialConfig {
+            issuer: CLUSTER.into(),
+            subject: "system:serviceaccount:jobs:etl".into(),
+            audiences: vec![EXCHANGE.into()],
+            public_key: Some(cluster.public_key().unwrap().to_pem().unwrap()),
+        },
+    ];
+    config
+}
+
+const CLUSTER: &str = "https://oidc.cluster.example/";
+const EXCHANGE: &str = "api://AzureADTokenExchange";
+
+async fn exchange(fixture: &Fixture, assertion: &str) -> Answer {
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", APP),
+        ("client_assertion_type", ASSERTION_TYPE),
+        ("client_assertion", assertion),
+        ("scope", SCOPE),
+    ];
+    fixture.send(fixture.post(&token_url(fixture), &form)).await
+}
+
+#[tokio::test]
+async fn an_app_that_trusts_a_managed_identity_gets_a_token_for_its_token() {
+    let cluster = PrivateKey::generate_rsa(2048).unwrap();
+    let fixture = Fixture::with(federated(&cluster)).await;
+    let issue = |audience: &str, seconds| {
+        let lifetime = time::Duration::seconds(seconds);
+        fixture.emulators.issue_token("uami-demo", audience, lifetime).unwrap()
+    };
+    let good = issue(EXCHANGE, 60);
+    exchange(&fixture, good.expose_secret()).await.expect(200);
+    // Unlike an assertion of its own, another's token may be shown again.
+    exchange(&fixture, good.expose_secret()).await.expect(200);
+    let expired = exchange(&fixture, issue(EXCHANGE, -1).expose_secret()).await;
+    refused(expired, 401, "invalid_client", 700_024);
+    // A token for the vault is of another issuer, and of no use here.
+    let other = exchange(&fixture, issue(VAULT, 60).expose_secret()).await;
+    refused(other, 401, "invalid_client", 700_211);
+    let stranger = fixture.emulators.issue_token("app-demo", EXCHANGE, time::Duration::MINUTE);
+    let stranger = exchange(&fixture, stranger.unwrap().expose_secret()).await;
+    refused(stranger, 401, "invalid_client", 700_213);
+}
+
+#[tokio::test]
+async fn a_cluster_vouches_for_its_service_account_only() {
+    let cluster = PrivateKey::generate_rsa(2048).unwrap();
+    let fixture = Fixture::with(federated(&cluster)).await;
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let sign = |key: &PrivateKey, changed: Value| {
+        let mut claims = json!({
+            "iss": CLUSTER, "sub": "system:serviceaccount:jobs:etl", "aud": [EXCHANGE],
+            "iat": now, "nbf": now, "exp": now + 600,
+        });
+        claims.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+        let key = EncodingKey::from_rsa_pem(key.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
+        encode(&Header::new(Algorithm::RS256), &claims, &key).unwrap()
+    };
+    exchange(&fixture, &sign(&cluster, json!({}))).await.expect(200);
+    let other = PrivateKey::generate_rsa(2048).unwrap();
+    for (assertion, code) in [
+        (sign(&other, json!({})), 50_013),
+        (sign(&cluster, json!({"iss": "https://oidc.other.example/"})), 700_211),
+        (sign(&cluster, json!({"aud": "https://vault.azure.net"})), 700_212),
+        (sign(&cluster, json!({"sub": "system:serviceaccount:jobs:other"})), 700_213),
+        (sign(&cluster, json!({"exp": now - 1})), 700_024),
+    ] {
+        refused(exchange(&fixture, &assertion).await, 401, "invalid_client", code);
     }
 }

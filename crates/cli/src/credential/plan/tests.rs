@@ -38,6 +38,7 @@ fn plan(arguments: &[&str], variables: &[(&'static str, &str)]) -> Result<Plan, 
 const APP: [(&str, &str); 2] = [(env::AZURE_TENANT_ID, TENANT), (env::AZURE_CLIENT_ID, CLIENT)];
 const SECRET: (&str, &str) = (env::AZURE_CLIENT_SECRET, "canary-4711");
 const CERTIFICATE: (&str, &str) = (env::AZURE_CLIENT_CERTIFICATE_PATH, "app.pem");
+const TOKEN_FILE: (&str, &str) = (env::AZURE_FEDERATED_TOKEN_FILE, "token");
 const NAMED: (&str, &str) = (AZCONNECT_IDENTITY, IDENTITY);
 
 #[test]
@@ -45,7 +46,25 @@ fn the_first_that_applies_is_chosen_and_says_why() {
     let [tenant, client] = APP;
     for (arguments, variables, method, reason) in [
         (
-            &[][..],
+            &["--auth", "federated-identity", "--identity", IDENTITY][..],
+            vec![tenant, client],
+            AuthMethod::FederatedIdentity,
+            "--auth says so",
+        ),
+        (
+            &[],
+            vec![tenant, client, TOKEN_FILE],
+            AuthMethod::WorkloadIdentity,
+            "environment AZURE_FEDERATED_TOKEN_FILE is given",
+        ),
+        (
+            &["--identity", IDENTITY],
+            vec![tenant, client, TOKEN_FILE],
+            AuthMethod::ManagedIdentity,
+            "--identity is given",
+        ),
+        (
+            &[],
             vec![],
             AuthMethod::ManagedIdentity,
             "neither a certificate nor a client secret is given",

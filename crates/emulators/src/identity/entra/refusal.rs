@@ -34,9 +34,14 @@ impl Refusal {
             Self::AppNotFound { .. } => 700_016,
             Self::Assertion(rejection) => match rejection {
                 AssertionRejection::Malformed(_) => 50_027,
+                AssertionRejection::NotFederated { claim: "issuer", .. } => 700_211,
+                AssertionRejection::NotFederated { claim: "audience", .. } => 700_212,
+                AssertionRejection::NotFederated { .. } => 700_213,
                 AssertionRejection::OtherClient => 700_021,
                 AssertionRejection::OutsideLifetime { .. } => 700_024,
-                AssertionRejection::Replayed => 50_013,
+                AssertionRejection::Replayed | AssertionRejection::WrongFederatedSignature => {
+                    50_013
+                }
                 AssertionRejection::UnknownKey { .. }
                 | AssertionRejection::WrongSignature { .. } => 700_027,
                 AssertionRejection::WrongAudience { .. } => 700_023,
@@ -146,6 +151,11 @@ fn assertion_sentence(rejection: &AssertionRejection, now: OffsetDateTime) -> St
         AssertionRejection::Malformed(why) => {
             format!("JWT token is invalid or malformed: {why}.")
         }
+        AssertionRejection::NotFederated { claim, found } => format!(
+            "No matching federated identity record found for presented assertion {claim} \
+             '{found}'. Check your federated identity credential Subject, Audience and Issuer \
+             against the presented assertion."
+        ),
         AssertionRejection::OtherClient => {
             "Client assertion application identifier doesn't match 'client_id' parameter."
                 .to_owned()
@@ -177,6 +187,9 @@ fn assertion_sentence(rejection: &AssertionRejection, now: OffsetDateTime) -> St
             "Client assertion audience claim does not match Realm issuer: it is '{found}', and \
              must be the token endpoint."
         ),
+        AssertionRejection::WrongFederatedSignature => {
+            "Assertion failed signature validation.".to_owned()
+        }
         AssertionRejection::WrongSignature { thumbprint } => format!(
             "Client assertion contains an invalid signature. [Reason - The key was found, but the \
              signature is not valid., Thumbprint of key used by client: '{thumbprint}']"

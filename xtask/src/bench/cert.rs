@@ -1,0 +1,77 @@
+//! Benchmark `cert`: the PFX of a Batch node to PEM, beside the guide's three `openssl` processes.
+
+use std::{ffi::OsString, process::Command};
+
+use anyhow::Result;
+
+use super::{
+    BenchArguments,
+    measure::{Contender, measure as run_rounds},
+    report::Ratio,
+};
+use crate::shell::{self, Workspace};
+
+const PEER: &str = "guide's pipeline (three openssl processes)";
+
+/// The commands of the guide, with the `$` that one of them lacks; `$1` is the PFX file.
+const GUIDE: &str = r#"
+out=$1.pem
+openssl pkcs12 -in "$1" -out "$out" -nokeys -nodes -password "file:$1.pw"
+openssl pkcs12 -in "$1" -nocerts -nodes -password "file:$1.pw" | openssl rsa -out "$1.key" 2>/dev/null
+cat "$1.key" >> "$out"
+rm "$1.key" "$out"
+"#;
+
+/// Makes a file as OpenSSL 3 writes it by default (2,048 rounds) and converts it in turn.
+pub(super) fn measure(workspace: &Workspace, arguments: &BenchArguments) -> Result<Vec<Ratio>> {
+    shell::run(&mut super::release_programs(workspace))?;
+    let program = workspace.program("release", "azconnect");
+    let folder = workspace.target().join("bench/cert");
+    let azconnect = |words: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(words).current_dir(&folder);
+        command
+    };
+    std::fs::create_dir_all(&folder)?;
+    shell::run(&mut azconnect(&["cert", "new", "--name", "node", "--bits", "2048", "--force"]))?;
+    shell::run(&mut azconnect(&[
+        "cert",
+        "pfx",
+        "node.pfx",
+        "--rounds",
+        "2048",
+        "--out",
+        "quick.pfx",
+        "--force",
+    ]))?;
+    let pfx: OsString = folder.join("quick.pfx").into();
+    let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    let mut ours = vec![program.clone().into()];
+    ours.extend(words(&["cert", "pem"]));
+    ours.push(pfx.clone());
+    let mut theirs = words(&["sh", "-ec", GUIDE, "sh"]);
+    theirs.push(pfx);
+    let contenders = [("azconnect", ours), (PEER, theirs)].map(|(name, command)| Contender {
+        name,
+        command,
+        environment: Vec::new(),
+    });
+    // Milliseconds vary more than seconds do.
+    let rounds = arguments.rounds * 10;
+    let costs = run_rounds(workspace, Command::new("env"), &contenders, rounds)?;
+    let [ours, theirs] = costs.as_slice() else {
+        anyhow::bail!("two contenders ran and {} came back", costs.len());
+    };
+    let work = "PFX of 2,048 rounds to PEM";
+    let milliseconds = |seconds: [f64; 2]| seconds.map(|seconds| seconds * 1000.0);
+    Ok(vec![
+        Ratio::new(work, PEER, "ms CPU", milliseconds([ours.cpu_seconds, theirs.cpu_seconds]), 3.0),
+        Ratio::new(
+            work,
+            PEER,
+            "ms wall",
+            milliseconds([ours.wall_seconds, theirs.wall_seconds]),
+            3.0,
+        ),
+    ])
+}
