@@ -187,9 +187,17 @@ impl Certificate {
     ///
     /// Dates, key usage, revocation and the rest of a chain's validation are not looked at.
     pub fn is_issued_by(&self, issuer: &Self) -> bool {
-        let names = self.0.issuer_name().try_cmp(issuer.0.subject_name());
-        names.is_ok_and(Ordering::is_eq)
-            && issuer.0.public_key().is_ok_and(|key| self.0.verify(&key).unwrap_or(false))
+        self.names_as_issuer(issuer) && self.is_signed_by(issuer)
+    }
+
+    /// Whether the subject of `issuer` is the name that this certificate gives its issuer.
+    pub(crate) fn names_as_issuer(&self, issuer: &Self) -> bool {
+        self.0.issuer_name().try_cmp(issuer.0.subject_name()).is_ok_and(Ordering::is_eq)
+    }
+
+    /// Whether the key of `issuer` made the signature; costs as much as that.
+    pub(crate) fn is_signed_by(&self, issuer: &Self) -> bool {
+        issuer.0.public_key().is_ok_and(|key| self.0.verify(&key).unwrap_or(false))
     }
 
     pub(crate) fn from_openssl(certificate: X509) -> Self {

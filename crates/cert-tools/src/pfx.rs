@@ -164,17 +164,24 @@ fn visible_rounds(file: &File) -> structure::Outcome<u64> {
     let mut waiting = Vec::new();
     for part in &file.parts {
         match part {
-            Part::Plain(bags) => waiting.push(bags.clone()),
+            Part::Plain(bags) => waiting.push((bags.clone(), 0)),
             Part::Encrypted(encrypted) => add(encrypted),
             Part::Other(_) => {}
         }
     }
-    while let Some(bags) = waiting.pop() {
+    while let Some((bags, depth)) = waiting.pop() {
         for bag in read_bags(bags)? {
             match bag.value {
                 BagValue::EncryptedKey(encrypted) => add(&encrypted),
-                BagValue::Nested(bags) => waiting.push(bags),
-                BagValue::Certificate(_) | BagValue::Key(_) | BagValue::Other => {}
+                // Each level is read over once more: without an end to it, a file could keep us busy. Opening it
+                // is refused.
+                BagValue::Nested(bags) if depth < unlock::MAX_DEPTH => {
+                    waiting.push((bags, depth + 1));
+                }
+                BagValue::Certificate(_)
+                | BagValue::Key(_)
+                | BagValue::Nested(_)
+                | BagValue::Other => {}
             }
         }
     }

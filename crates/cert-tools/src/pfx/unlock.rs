@@ -313,7 +313,7 @@ fn altered(how: &str) -> Error {
         .with_hint("copy or export the file again; text-mode transfers damage it")
 }
 
-/// No program nests bags at all.
-const MAX_DEPTH: usize = 8;
+/// How deep bags may be nested; no program nests them at all.
+pub(super) const MAX_DEPTH: usize = 8;
 /// The largest block of a cipher.
 const MAX_BLOCK: usize = 32;
