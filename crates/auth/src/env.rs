@@ -23,6 +23,8 @@ pub const AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: &str = "AZURE_CLIENT_SEND_CERTIFI
 pub const AZURE_FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 /// URL of the Entra ID authority, such as `https://login.microsoftonline.us`.
 pub const AZURE_AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
+/// Which credential is meant: `prod`, or the name of one, such as `ManagedIdentityCredential`.
+pub const AZURE_TOKEN_CREDENTIALS: &str = "AZURE_TOKEN_CREDENTIALS";
 /// Base URL that replaces `http://169.254.169.254` for managed identity.
 pub const AZURE_POD_IDENTITY_AUTHORITY_HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 /// URL of the managed identity endpoint of App Service, Functions or Container Apps.
@@ -49,6 +51,7 @@ pub const ALL: &[&str] = &[
     AZURE_FEDERATED_TOKEN_FILE,
     AZURE_POD_IDENTITY_AUTHORITY_HOST,
     AZURE_TENANT_ID,
+    AZURE_TOKEN_CREDENTIALS,
     AZ_BATCH_CERTIFICATES_DIR,
     IDENTITY_ENDPOINT,
     IDENTITY_HEADER,

@@ -11,6 +11,7 @@ mod clock;
 mod entra;
 pub mod env;
 mod error;
+mod from_env;
 mod http;
 mod identity;
 mod ids;
@@ -33,6 +34,7 @@ pub use self::{
     entra::DEFAULT_AUTHORITY_HOST,
     env::Env,
     error::{Error, ErrorKind, Result},
+    from_env::from_env,
     identity::Identity,
     ids::{ClientId, ResourceId, TenantId},
     managed_identity::{

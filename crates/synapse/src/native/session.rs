@@ -4,7 +4,7 @@ use std::{
     io,
     net::{Shutdown, SocketAddr, TcpStream},
     sync::Mutex,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustls_pki_types::ServerName;
@@ -80,6 +80,9 @@ impl Cancel for Line {
         let mut state = self.lock();
         state.cancelled = true;
         if let Some(socket) = state.socket.take() {
+            // Closing then resets the connection. Otherwise a server that is writing into a full window would
+            // learn of it only when the kernel gives up on the closed socket, which takes it a minute.
+            let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
             // The reader wakes up with an end of file; it may be gone already.
             let _ = socket.shutdown(Shutdown::Both);
         }
