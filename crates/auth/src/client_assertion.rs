@@ -2,16 +2,14 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use async_trait::async_trait;
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::credentials::TokenCredential;
 use secrecy::SecretString;
-use url::Url;
 
 use crate::{
     entra::{Application, Authority, AuthorityOptions, Proof},
     error::{Error, ErrorKind, Failure, Result},
     ids::{ClientId, TenantId},
-    options::{CommonOptions, application_setters},
+    options::{CommonOptions, application_credential, application_setters},
 };
 
 /// The scope of the tokens by which a managed identity proves itself to an application in the public cloud.
@@ -81,11 +79,6 @@ impl ClientAssertionCredential {
             common: CommonOptions::default(),
         }
     }
-
-    /// The URL that token requests go to.
-    pub fn token_endpoint(&self) -> &Url {
-        self.application.authority().token_endpoint()
-    }
 }
 
 impl AssertionSource {
@@ -129,33 +122,7 @@ fn not_vouched(error: azure_core::Error) -> Failure {
     failure.source(error)
 }
 
-#[async_trait]
-impl TokenCredential for ClientAssertionCredential {
-    /// Gets a token for one or several scopes of one resource.
-    ///
-    /// # Errors
-    /// [`crate::Error`] inside of [`azure_core::Error`].
-    ///
-    /// # Cancel safety
-    /// Safe: another caller that waits for the same token makes the request in its place.
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        options: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        Ok(self.application.get_token(scopes, options).await?)
-    }
-}
-
-impl fmt::Debug for ClientAssertionCredential {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ClientAssertionCredential")
-            .field("tenant_id", self.application.authority().tenant_id())
-            .field("client_id", &self.application.client_id())
-            .finish_non_exhaustive()
-    }
-}
+application_credential!(ClientAssertionCredential);
 
 impl fmt::Debug for AssertionSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,9 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use async_trait::async_trait;
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
-use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -13,7 +10,7 @@ use crate::{
     entra::{Application, Authority, AuthorityOptions, Proof},
     error::Result,
     ids::{ClientId, TenantId},
-    options::{CommonOptions, application_setters},
+    options::{CommonOptions, application_credential, application_setters},
 };
 
 /// Gets tokens for an application that proves itself with a certificate.
@@ -68,40 +65,9 @@ impl ClientCertificateCredential {
     pub fn certificate(&self) -> &ClientCertificate {
         &self.certificate
     }
-
-    /// The URL that token requests go to.
-    pub fn token_endpoint(&self) -> &Url {
-        self.application.authority().token_endpoint()
-    }
 }
 
-#[async_trait]
-impl TokenCredential for ClientCertificateCredential {
-    /// Gets a token for one or several scopes of one resource.
-    ///
-    /// # Errors
-    /// [`crate::Error`] inside of [`azure_core::Error`].
-    ///
-    /// # Cancel safety
-    /// Safe: another caller that waits for the same token makes the request in its place.
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        options: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        Ok(self.application.get_token(scopes, options).await?)
-    }
-}
-
-impl fmt::Debug for ClientCertificateCredential {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ClientCertificateCredential")
-            .field("tenant_id", self.application.authority().tenant_id())
-            .field("client_id", &self.application.client_id())
-            .finish_non_exhaustive()
-    }
-}
+application_credential!(ClientCertificateCredential);
 
 /// Options of a [`ClientCertificateCredential`].
 pub struct ClientCertificateCredentialBuilder {

@@ -1,17 +1,14 @@
 //! The credential of an application that has a client secret.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use crate::{
     entra::{Application, Authority, AuthorityOptions, Proof},
     error::{Failure, Result},
     ids::{ClientId, TenantId},
-    options::{CommonOptions, application_setters},
+    options::{CommonOptions, application_credential, application_setters},
 };
 
 /// Gets tokens for an application that proves itself with a client secret.
@@ -36,40 +33,9 @@ impl ClientSecretCredential {
             common: CommonOptions::default(),
         }
     }
-
-    /// The URL that token requests go to.
-    pub fn token_endpoint(&self) -> &Url {
-        self.application.authority().token_endpoint()
-    }
 }
 
-#[async_trait]
-impl TokenCredential for ClientSecretCredential {
-    /// Gets a token for one or several scopes of one resource.
-    ///
-    /// # Errors
-    /// [`crate::Error`] inside of [`azure_core::Error`].
-    ///
-    /// # Cancel safety
-    /// Safe: another caller that waits for the same token makes the request in its place.
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        options: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        Ok(self.application.get_token(scopes, options).await?)
-    }
-}
-
-impl fmt::Debug for ClientSecretCredential {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ClientSecretCredential")
-            .field("tenant_id", self.application.authority().tenant_id())
-            .field("client_id", &self.application.client_id())
-            .finish_non_exhaustive()
-    }
-}
+application_credential!(ClientSecretCredential);
 
 /// Options of a [`ClientSecretCredential`].
 #[derive(Debug)]

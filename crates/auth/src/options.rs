@@ -78,5 +78,46 @@ macro_rules! application_setters {
     };
 }
 
+/// Makes a type with a field `application` a credential: its tokens are those of the application.
+macro_rules! application_credential {
+    ($credential:ident) => {
+        #[async_trait::async_trait]
+        impl azure_core::credentials::TokenCredential for $credential {
+            /// Gets a token for one or several scopes of one resource.
+            ///
+            /// # Errors
+            /// [`crate::Error`] inside of [`azure_core::Error`].
+            ///
+            /// # Cancel safety
+            /// Safe: another caller that waits for the same token makes the request in its place.
+            async fn get_token(
+                &self,
+                scopes: &[&str],
+                options: Option<azure_core::credentials::TokenRequestOptions<'_>>,
+            ) -> azure_core::Result<azure_core::credentials::AccessToken> {
+                Ok(self.application.get_token(scopes, options).await?)
+            }
+        }
+
+        impl std::fmt::Debug for $credential {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter
+                    .debug_struct(stringify!($credential))
+                    .field("tenant_id", self.application.authority().tenant_id())
+                    .field("client_id", &self.application.client_id())
+                    .finish_non_exhaustive()
+            }
+        }
+
+        impl $credential {
+            /// The URL that token requests go to.
+            pub fn token_endpoint(&self) -> &url::Url {
+                self.application.authority().token_endpoint()
+            }
+        }
+    };
+}
+
+pub(crate) use application_credential;
 pub(crate) use application_setters;
 pub(crate) use common_setters;

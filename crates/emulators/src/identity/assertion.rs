@@ -118,7 +118,7 @@ pub(crate) fn verify(
 
 /// Cuts the fraction off. What lies outside of `i64` becomes its nearest end.
 #[expect(clippy::cast_possible_truncation, reason = "that is what the function is for")]
-fn whole_seconds(time: f64) -> i64 {
+pub(super) fn whole_seconds(time: f64) -> i64 {
     time.floor() as i64
 }
 

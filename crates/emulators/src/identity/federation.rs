@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
 
-use super::assertion::AssertionRejection;
+use super::assertion::{AssertionRejection, whole_seconds};
 use crate::{
     directory::{AppCredentials, FederatedKey},
     tokens::TokenAuthority,
@@ -80,8 +80,8 @@ pub(super) fn verify(
     only_signature.validate_exp = false;
     only_signature.validate_aud = false;
     decode::<Claims>(assertion, key, &only_signature).map_err(|_| WrongFederatedSignature)?;
-    let expires = seconds(claims.exp.ok_or(Malformed("it has no `exp`"))?);
-    let not_before = claims.nbf.map_or(i64::MIN, seconds);
+    let expires = whole_seconds(claims.exp.ok_or(Malformed("it has no `exp`"))?);
+    let not_before = claims.nbf.map_or(i64::MIN, whole_seconds);
     if now < not_before || expires <= now {
         return Err(OutsideLifetime { not_before, expires });
     }
@@ -92,10 +92,4 @@ pub(super) fn verify(
 fn peek(assertion: &str) -> Option<Claims> {
     let payload = assertion.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
-}
-
-/// Cuts the fraction off. What lies outside of `i64` becomes its nearest end.
-#[expect(clippy::cast_possible_truncation, reason = "that is what the function is for")]
-fn seconds(time: f64) -> i64 {
-    time.floor() as i64
 }
