@@ -44,7 +44,7 @@ fn conditions(name: &str, arguments: &BenchArguments) -> Result<String> {
     let compiler = shell::output(Command::new("rustc").arg("--version"))?;
     let python = shell::output(Command::new("python3").arg("--version"))?;
     Ok(format!(
-        "Measured by `cargo xtask bench {name} --rounds {} --scale-factor {}`: the median of {} rounds, contenders in turn.\n\n\
+        "Measured by `cargo xtask bench {name} --rounds {} --scale-factor {}`: the median of {} rounds (ten times as many where a run takes milliseconds), contenders in turn.\n\n\
          - machine: {processors} cores, {model}\n\
          - compiler: {}\n\
          - {}, packages as pinned in `tests/e2e/requirements.txt`\n",
