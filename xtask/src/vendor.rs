@@ -58,7 +58,9 @@ fn build_alone(
     arguments: &VendorArguments,
 ) -> Result<()> {
     let parent = unpacked.parent().context("the unpacked crate has a parent folder")?;
-    shell::run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(parent))?;
+    // `m`: as new files. A package's own are all of 2006, by which cargo would take a build of an
+    // earlier package in the same target folder for one of this.
+    shell::run(Command::new("tar").arg("-xmzf").arg(archive).arg("-C").arg(parent))?;
     let manifest = fs::read_to_string(unpacked.join("Cargo.toml"))?;
     if let Some(line) = manifest.lines().find(|line| line.starts_with("[dependencies.azconnect-")) {
         bail!("the packaged crate depends on a crate of the workspace: {line}");
