@@ -95,12 +95,15 @@ impl CertificateFile {
             return Ok(Contents { key: None, certificates: vec![certificate] });
         }
         let store = self.open_pfx(&bytes)?;
-        if store.keys().is_empty() {
-            let certificates =
-                store.certificates().iter().map(|stored| stored.value().clone()).collect();
-            return Ok(Contents { key: None, certificates });
+        if let Some(identity) = store.identities().into_iter().next() {
+            return Ok(Contents::from(identity));
         }
-        store.into_contents().map(Contents::from).map_err(|error| self.failure(error))
+        let certificates: Vec<_> =
+            store.certificates().iter().map(|stored| stored.value().clone()).collect();
+        if certificates.is_empty() {
+            return store.into_contents().map(Contents::from).map_err(|error| self.failure(error));
+        }
+        Ok(Contents { key: None, certificates })
     }
 
     /// Reads the private key with its certificate and chain, whichever form the file has.
