@@ -197,7 +197,8 @@ impl MacScheme {
         else {
             return Err(damaged("its MAC (PBMAC1) derives its key in another way than PBKDF2"));
         };
-        // RFC 9879, section 5: the length is given, and a short one would be a key that can be guessed.
+        // RFC 9579: the length must be given. It is the file's own word, so that a short one would let anybody make
+        // a file whose MAC fits a password that he does not know (CVE-2026-34181).
         let Some(key_bytes) = key_bytes else {
             return Err(damaged("its MAC (PBMAC1) does not say how long its key is"));
         };
@@ -269,7 +270,7 @@ fn unsupported(what: &str, algorithm: &Oid) -> Error {
     .with_hint("export the file again with AES-256 encryption")
 }
 
-/// RFC 9879 asks for 20 bytes at least; HMAC hashes longer keys than its block, of which 144 bytes is the largest.
+/// RFC 9579 recommends 20 bytes at least; HMAC hashes longer keys than its block, of which 144 bytes is the largest.
 const MIN_PBMAC1_KEY: usize = 20;
 const MAX_PBMAC1_KEY: usize = 1024;
 

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
 use super::{super::*, PASSWORD, decode, fails};
 use crate::{
     error::{ErrorKind, Result},
@@ -109,7 +111,7 @@ fn keys_of_other_kinds_than_rsa_are_opened() {
     }
 }
 
-/// The test vectors of RFC 9879, appendix A. Their password is `1234`.
+/// The test vectors of RFC 9579, appendix A. Their password is `1234`.
 #[test]
 fn pbmac1_is_verified_and_forgeries_are_refused() {
     let vector = |number: usize| {
@@ -120,10 +122,22 @@ fn pbmac1_is_verified_and_forgeries_are_refused() {
         assert_eq!(contents.key().algorithm(), KeyAlgorithm::Rsa);
         fails(&vector(number), "12345", ErrorKind::WrongPassword);
     }
+    // A key of one byte would fit one password in 256, whatever the file holds. The length of 32 stands at the end of
+    // the derivation's parameters, before the identifier of its HMAC.
+    let mut short = BASE64_STANDARD.decode(squeezed(&vector(1))).unwrap();
+    let length = short.windows(5).rposition(|bytes| bytes == [2, 1, 32, 48, 12]).unwrap();
+    short[length + 2] = 1;
+    let error = decode(&short, "1234").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("has a key of 1 bytes"), "{error}");
     // A.4: a wrong iteration count, A.5: a wrong salt, A.6: no length of the key.
     for number in 4..=6 {
         fails(&vector(number), "1234", ErrorKind::Corrupt);
     }
+}
+
+fn squeezed(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
 }
 
 #[test]
