@@ -169,6 +169,24 @@ impl Application {
         Err(failure::tell(failure, scope).into())
     }
 
+    async fn proof(&self, endpoint: &Url) -> Result<Shown, Failure> {
+        Ok(match &self.proof {
+            Proof::Assertion(source) => Shown::Assertion(source.get().await?),
+            Proof::Certificate { certificate, algorithm, with_chain } => Shown::Assertion(
+                AssertionRequest {
+                    algorithm: *algorithm,
+                    with_chain: *with_chain,
+                    client_id: self.client_id,
+                    audience: endpoint.as_str(),
+                    now: self.clock.now(),
+                    id: Uuid::new_v4(),
+                }
+                .sign(certificate)?,
+            ),
+            Proof::Secret(secret) => Shown::Secret(secret.clone()),
+        })
+    }
+
     async fn request(&self, scope: &str) -> Result<Request, Failure> {
         let endpoint = self.authority.token_endpoint();
         let client_id = self.client_id.to_string();
@@ -194,26 +212,6 @@ impl Application {
         request.insert_header(CLIENT_REQUEST_ID, Uuid::new_v4().to_string());
         request.set_body(form.as_bytes().to_vec());
         Ok(request)
-    }
-}
-
-impl Application {
-    async fn proof(&self, endpoint: &Url) -> Result<Shown, Failure> {
-        Ok(match &self.proof {
-            Proof::Assertion(source) => Shown::Assertion(source.get().await?),
-            Proof::Certificate { certificate, algorithm, with_chain } => Shown::Assertion(
-                AssertionRequest {
-                    algorithm: *algorithm,
-                    with_chain: *with_chain,
-                    client_id: self.client_id,
-                    audience: endpoint.as_str(),
-                    now: self.clock.now(),
-                    id: Uuid::new_v4(),
-                }
-                .sign(certificate)?,
-            ),
-            Proof::Secret(secret) => Shown::Secret(secret.clone()),
-        })
     }
 }
 

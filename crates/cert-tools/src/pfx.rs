@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::{
     algorithm::{Encryption, MacScheme},
-    structure::{BagValue, Encrypted, File, Part, read_bags},
+    structure::{AlgorithmIdentifier, File, Mac},
 };
 pub use self::{
     contents::{EncodeOptions, PemOptions, PfxContents},
@@ -53,6 +53,7 @@ use crate::{
 /// Spec: <https://www.rfc-editor.org/rfc/rfc7292>
 pub struct Pfx {
     file: File,
+    is_encrypted: bool,
     rounds: u64,
     max_rounds: u64,
 }
@@ -82,8 +83,10 @@ impl Pfx {
         let binary = Bytes::from_owner(input::to_binary(bytes.as_ref())?);
         let damaged = |error| input::explain_damage(&binary).with_source(error);
         let file = File::read(binary.clone()).map_err(damaged)?;
-        let rounds = visible_rounds(&file).map_err(damaged)?;
-        Ok(Self { file, rounds, max_rounds: Self::DEFAULT_MAX_ROUNDS })
+        let encryptions = file.encryptions().map_err(damaged)?;
+        let rounds = visible_rounds(file.mac.as_ref(), &encryptions);
+        let is_encrypted = !encryptions.is_empty();
+        Ok(Self { file, is_encrypted, rounds, max_rounds: Self::DEFAULT_MAX_ROUNDS })
     }
 
     /// Allows `max_rounds` key-derivation rounds in place of [`DEFAULT_MAX_ROUNDS`](Self::DEFAULT_MAX_ROUNDS).
@@ -102,7 +105,7 @@ impl Pfx {
 
     /// Whether the file is protected by a MAC or by encryption; if not, any password opens it.
     pub fn is_protected(&self) -> bool {
-        self.file.mac.is_some() || unlock::is_encrypted(&self.file)
+        self.file.mac.is_some() || self.is_encrypted
     }
 
     /// Opens the file: its first private key that has a certificate, that certificate, and the other certificates.
@@ -134,7 +137,7 @@ impl Pfx {
             return Err(derive::limit_exceeded(self.rounds, self.max_rounds));
         }
         providers::load()?;
-        unlock::unlock(&self.file, password, self.max_rounds).map(PfxStore::new)
+        unlock::unlock(&self.file, self.is_encrypted, password, self.max_rounds).map(PfxStore::new)
     }
 
     /// Opens the file and takes its certificates alone, whether or not it holds a private key, as a trust store.
@@ -150,42 +153,12 @@ impl Pfx {
 
 /// The rounds of the MAC and of all encrypted parts that can be seen. An algorithm that is not known counts for
 /// nothing, since nothing will be derived for it.
-fn visible_rounds(file: &File) -> structure::Outcome<u64> {
-    let mac = file
-        .mac
-        .as_ref()
-        .and_then(|mac| Some(MacScheme::read(&mac.algorithm).ok()?.rounds(mac.rounds)));
-    let mut total = mac.unwrap_or(0);
-    let mut add = |encrypted: &Encrypted| {
-        if let Ok(encryption) = Encryption::read(&encrypted.algorithm) {
-            total = total.saturating_add(encryption.derivation.rounds());
-        }
-    };
-    let mut waiting = Vec::new();
-    for part in &file.parts {
-        match part {
-            Part::Plain(bags) => waiting.push((bags.clone(), 0)),
-            Part::Encrypted(encrypted) => add(encrypted),
-            Part::Other(_) => {}
-        }
-    }
-    while let Some((bags, depth)) = waiting.pop() {
-        for bag in read_bags(bags)? {
-            match bag.value {
-                BagValue::EncryptedKey(encrypted) => add(&encrypted),
-                // Each level is read over once more: without an end to it, a file could keep us busy. Opening it
-                // is refused.
-                BagValue::Nested(bags) if depth < unlock::MAX_DEPTH => {
-                    waiting.push((bags, depth + 1));
-                }
-                BagValue::Certificate(_)
-                | BagValue::Key(_)
-                | BagValue::Nested(_)
-                | BagValue::Other => {}
-            }
-        }
-    }
-    Ok(total)
+fn visible_rounds(mac: Option<&Mac>, encryptions: &[AlgorithmIdentifier]) -> u64 {
+    let mac = mac.and_then(|mac| Some(MacScheme::read(&mac.algorithm).ok()?.rounds(mac.rounds)));
+    let encryptions = encryptions
+        .iter()
+        .filter_map(|algorithm| Some(Encryption::read(algorithm).ok()?.derivation.rounds()));
+    mac.into_iter().chain(encryptions).fold(0, u64::saturating_add)
 }
 
 impl fmt::Debug for Pfx {

@@ -155,9 +155,7 @@ impl CertificateFile {
         if let Some(password) = &self.password.from_environment {
             return Ok(password.clone());
         }
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".pw");
-        let beside = PathBuf::from(beside);
+        let beside = password_file_beside(&self.path);
         if beside.is_file() { read_password(&beside) } else { Ok(SecretString::from("")) }
     }
 
@@ -165,7 +163,7 @@ impl CertificateFile {
         let failure = Failure::from_error(format!("cannot use `{}`", self.path.display()), &error);
         match error.kind() {
             ErrorKind::LimitExceeded => failure.with_hint(
-                "get a file with fewer rounds, or raise the limit by `--max-rounds` if you trust this one",
+                "get a file with fewer rounds; if you trust this one, `azconnect cert pfx --max-rounds` makes such a file of it",
             ),
             ErrorKind::PasswordRequired => failure.with_hint(self.password.hint),
             _ => failure,
@@ -180,6 +178,13 @@ impl From<PfxContents> for Contents {
         certificates.extend(chain);
         Self { key: Some(key), certificates }
     }
+}
+
+/// `<path>.pw`, as Azure Batch names it.
+pub(crate) fn password_file_beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pw");
+    name.into()
 }
 
 /// Reads a password file: its first line.

@@ -4,7 +4,10 @@ use bcder::{ConstOid, OctetString, Oid, Tag};
 use bytes::Bytes;
 use openssl::hash::MessageDigest;
 
-use super::structure::{AlgorithmIdentifier, Outcome, skip_rest};
+use super::{
+    password::PasswordForm,
+    structure::{AlgorithmIdentifier, Outcome, skip_rest},
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a part of a file is encrypted.
@@ -210,6 +213,14 @@ impl MacScheme {
         }
     }
 
+    /// What of a password its derivation takes.
+    pub(super) fn password<'a>(&self, form: &'a PasswordForm) -> &'a [u8] {
+        match self {
+            Self::Classic { .. } => &form.bmp,
+            Self::Pbmac1 { .. } => &form.octets,
+        }
+    }
+
     /// The iterations of its derivation; `outer` are those that stand beside the MAC, which PBMAC1 ignores.
     pub(super) fn rounds(&self, outer: u64) -> u64 {
         match self {
@@ -258,7 +269,8 @@ fn readable<T>(outcome: Outcome<T>) -> Result<T> {
     })
 }
 
-fn damaged(how: &str) -> Error {
+/// The file is of the right sort, and wrong in this way.
+pub(super) fn damaged(how: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("cannot open the PFX file: {how}"))
 }
 

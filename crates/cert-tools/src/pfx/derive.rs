@@ -8,7 +8,7 @@ use openssl::{
 use zeroize::Zeroizing;
 
 use super::{
-    algorithm::{Cipher, Derivation, Encryption},
+    algorithm::{Cipher, Derivation, Encryption, damaged},
     password::PasswordForm,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -228,17 +228,11 @@ fn cannot_derive(stack: ErrorStack) -> Error {
 }
 
 fn no_rounds() -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        "cannot open the PFX file: it asks for an impossible number of key-derivation rounds",
-    )
+    damaged("it asks for an impossible number of key-derivation rounds")
 }
 
 fn too_short() -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        "cannot open the PFX file: its digest is too short for its cipher",
-    )
+    damaged("its digest is too short for its cipher")
 }
 
 /// A quarter of a gibibyte: four times what the parameters in use take.

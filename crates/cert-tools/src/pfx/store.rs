@@ -4,10 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::{
-    contents::PfxContents,
-    unlock::{Found, Unlocked},
-};
+use super::{contents::PfxContents, unlock::Unlocked};
 use crate::{
     certificate::Certificate,
     error::{Error, ErrorKind, Result},
@@ -25,9 +22,9 @@ pub struct PfxStore {
 /// A key or a certificate, and what the file says of it.
 #[derive(Clone)]
 pub struct Stored<T> {
-    value: T,
-    friendly_name: Option<String>,
-    local_key_id: Option<Bytes>,
+    pub(super) value: T,
+    pub(super) friendly_name: Option<String>,
+    pub(super) local_key_id: Option<Bytes>,
 }
 
 impl<T> Stored<T> {
@@ -50,11 +47,7 @@ impl<T> Stored<T> {
 impl PfxStore {
     pub(super) fn new(unlocked: Unlocked) -> Self {
         let Unlocked { keys, certificates, unusable_key } = unlocked;
-        Self {
-            keys: keys.into_iter().map(Stored::from).collect(),
-            certificates: certificates.into_iter().map(Stored::from).collect(),
-            unusable_key,
-        }
+        Self { keys, certificates, unusable_key }
     }
 
     /// The private keys, in the order of the file. Keys of a kind that OpenSSL does not know are left out.
@@ -130,13 +123,6 @@ impl PfxStore {
             return Some(first);
         }
         Some(fitting.find(|(_, other)| named(other)).map_or(first, |(index, _)| index))
-    }
-}
-
-impl<T> From<Found<T>> for Stored<T> {
-    fn from(found: Found<T>) -> Self {
-        let Found { value, friendly_name, local_key_id } = found;
-        Self { value, friendly_name, local_key_id }
     }
 }
 

@@ -93,7 +93,39 @@ impl File {
         };
         Ok(Self { parts, mac, authenticated })
     }
+
+    /// How the parts and keys are encrypted, as far as that can be seen without a password.
+    ///
+    /// Bags nested deeper than [`MAX_DEPTH`] are not looked into: each level is read over once more, so that a file
+    /// could keep us busy for ever, and opening it is refused.
+    pub(super) fn encryptions(&self) -> Outcome<Vec<AlgorithmIdentifier>> {
+        let mut found = Vec::new();
+        let mut waiting = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Plain(bags) => waiting.push((bags.clone(), 0)),
+                Part::Encrypted(encrypted) => found.push(encrypted.algorithm.clone()),
+                Part::Other(_) => {}
+            }
+        }
+        while let Some((bags, depth)) = waiting.pop() {
+            for bag in read_bags(bags)? {
+                match bag.value {
+                    BagValue::EncryptedKey(encrypted) => found.push(encrypted.algorithm),
+                    BagValue::Nested(bags) if depth < MAX_DEPTH => waiting.push((bags, depth + 1)),
+                    BagValue::Certificate(_)
+                    | BagValue::Key(_)
+                    | BagValue::Nested(_)
+                    | BagValue::Other => {}
+                }
+            }
+        }
+        Ok(found)
+    }
 }
+
+/// How deep bags may be nested; no program nests them at all.
+pub(super) const MAX_DEPTH: usize = 8;
 
 /// Reads `SafeContents ::= SEQUENCE OF SafeBag`.
 pub(super) fn read_bags(contents: Bytes) -> Outcome<Vec<Bag>> {

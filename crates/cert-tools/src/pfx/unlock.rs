@@ -15,10 +15,11 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::{
-    algorithm::{Encryption, MacScheme},
+    algorithm::{Encryption, MacScheme, damaged},
     derive::{Budget, key_and_iv, mac_key, pbkdf2},
     password::{self, PasswordForm},
-    structure::{Bag, BagValue, Encrypted, File, Mac, Part, read_bags},
+    store::Stored,
+    structure::{Bag, BagValue, Encrypted, File, MAX_DEPTH, Mac, Part, read_bags},
 };
 use crate::{
     certificate::Certificate,
@@ -28,21 +29,21 @@ use crate::{
 
 /// Everything that a file holds, in the order of the file.
 pub(super) struct Unlocked {
-    pub(super) keys: Vec<Found<PrivateKey>>,
-    pub(super) certificates: Vec<Found<Certificate>>,
+    pub(super) keys: Vec<Stored<PrivateKey>>,
+    pub(super) certificates: Vec<Stored<Certificate>>,
     /// Why a key was passed over that OpenSSL has no algorithm for.
     pub(super) unusable_key: Option<Error>,
 }
 
-/// A key or a certificate, and what its bag says of it.
-pub(super) struct Found<T> {
-    pub(super) value: T,
-    pub(super) friendly_name: Option<String>,
-    pub(super) local_key_id: Option<Bytes>,
-}
-
 /// Opens `file`, spending at most `max_rounds` on all derivations together.
-pub(super) fn unlock(file: &File, password: &SecretString, max_rounds: u64) -> Result<Unlocked> {
+///
+/// `is_encrypted`: whether a password is needed to read any part of it.
+pub(super) fn unlock(
+    file: &File,
+    is_encrypted: bool,
+    password: &SecretString,
+    max_rounds: u64,
+) -> Result<Unlocked> {
     let mut forms = password::forms(password);
     let mut budget = Budget::new(max_rounds);
     if let Some(mac) = &file.mac {
@@ -51,28 +52,22 @@ pub(super) fn unlock(file: &File, password: &SecretString, max_rounds: u64) -> R
             Some(index) => forms = forms.split_off(index),
             None => {
                 let decrypts = Opener::new(forms, budget).open(file).is_ok();
-                return Err(explain_mac(file, password, decrypts));
+                let problem = if decrypts && is_encrypted {
+                    altered("the password is right, but the contents were altered")
+                } else {
+                    wrong(password)
+                };
+                return Err(problem);
             }
         }
     }
     Opener::new(forms, budget).open(file).map_err(|problem| match problem {
         Problem::Told(error) => error,
         // The MAC was right, and so the password is.
-        Problem::Unreadable if file.mac.is_some() || !is_encrypted(file) => {
+        Problem::Unreadable if file.mac.is_some() || !is_encrypted => {
             altered("its contents are damaged")
         }
         Problem::Unreadable => wrong(password),
-    })
-}
-
-/// Whether a password is needed to read any part of the file.
-pub(super) fn is_encrypted(file: &File) -> bool {
-    file.parts.iter().any(|part| match part {
-        Part::Plain(bags) => read_bags(bags.clone()).is_ok_and(|bags| {
-            bags.iter().any(|bag| matches!(bag.value, BagValue::EncryptedKey(_)))
-        }),
-        Part::Encrypted(_) => true,
-        Part::Other(_) => false,
     })
 }
 
@@ -85,22 +80,17 @@ fn authentic_form(
     budget: &mut Budget,
 ) -> Result<Option<usize>> {
     for (index, form) in forms.iter().enumerate() {
+        let password = scheme.password(form);
+        if forms.iter().take(index).any(|tried| scheme.password(tried) == password) {
+            continue;
+        }
+        budget.spend(scheme.rounds(mac.rounds))?;
         let (key, digest) = match scheme {
             MacScheme::Classic { digest } => {
-                let tried = forms.iter().take(index).any(|other| *other.bmp == *form.bmp);
-                if tried {
-                    continue;
-                }
-                budget.spend(mac.rounds)?;
                 (mac_key(*digest, form, &mac.salt, mac.rounds)?, *digest)
             }
             MacScheme::Pbmac1 { prf, salt, rounds, key_bytes, digest } => {
-                let tried = forms.iter().take(index).any(|other| *other.octets == *form.octets);
-                if tried {
-                    continue;
-                }
-                budget.spend(*rounds)?;
-                (pbkdf2(*prf, &form.octets, salt, *rounds, *key_bytes)?, *digest)
+                (pbkdf2(*prf, password, salt, *rounds, *key_bytes)?, *digest)
             }
         };
         let computed = hmac(&key, digest, &file.authenticated)
@@ -148,9 +138,7 @@ impl Opener {
         for part in &file.parts {
             match part {
                 Part::Plain(bags) => {
-                    let bags = read_bags(bags.clone())
-                        .map_err(|error| altered("its contents are damaged").with_source(error))?;
-                    self.take_bags(bags, 0)?;
+                    self.take_bags(readable(bags)?, 0)?;
                 }
                 Part::Encrypted(encrypted) => {
                     let bags =
@@ -189,12 +177,10 @@ impl Opener {
                         X509::from_der(&der).map(Certificate::from_openssl).map_err(|stack| {
                             altered("a certificate in it is damaged").with_openssl(stack)
                         })?;
-                    self.found.certificates.push(Found { value, friendly_name, local_key_id });
+                    self.found.certificates.push(Stored { value, friendly_name, local_key_id });
                 }
                 BagValue::Nested(bags) => {
-                    let bags = read_bags(bags)
-                        .map_err(|error| altered("its contents are damaged").with_source(error))?;
-                    self.take_bags(bags, depth + 1)?;
+                    self.take_bags(readable(&bags)?, depth + 1)?;
                 }
                 BagValue::Other => {}
             }
@@ -211,7 +197,7 @@ impl Opener {
         match key {
             Ok(key) => {
                 let value = PrivateKey::from_openssl(key);
-                self.found.keys.push(Found { value, friendly_name, local_key_id });
+                self.found.keys.push(Stored { value, friendly_name, local_key_id });
             }
             Err(stack) => {
                 let error = Error::new(
@@ -246,6 +232,10 @@ impl Opener {
         }
         Err(Problem::Unreadable)
     }
+}
+
+fn readable(bags: &Bytes) -> Result<Vec<Bag>> {
+    read_bags(bags.clone()).map_err(|error| altered("its contents are damaged").with_source(error))
 }
 
 /// `None`: the padding shows that the key was another.
@@ -287,14 +277,6 @@ fn read_key(der: &[u8]) -> Option<Result<PKey<Private>, ErrorStack>> {
     }
 }
 
-fn explain_mac(file: &File, password: &SecretString, decrypts: bool) -> Error {
-    if decrypts && is_encrypted(file) {
-        altered("the password is right, but the contents were altered")
-    } else {
-        wrong(password)
-    }
-}
-
 fn wrong(password: &SecretString) -> Error {
     if password.expose_secret().is_empty() {
         Error::new(
@@ -309,11 +291,8 @@ fn wrong(password: &SecretString) -> Error {
 }
 
 fn altered(how: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("cannot open the PFX file: {how}"))
-        .with_hint("copy or export the file again; text-mode transfers damage it")
+    damaged(how).with_hint("copy or export the file again; text-mode transfers damage it")
 }
 
-/// How deep bags may be nested; no program nests them at all.
-pub(super) const MAX_DEPTH: usize = 8;
 /// The largest block of a cipher.
 const MAX_BLOCK: usize = 32;

@@ -365,17 +365,6 @@ fn federated(cluster: &PrivateKey) -> Config {
 const CLUSTER: &str = "https://oidc.cluster.example/";
 const EXCHANGE: &str = "api://AzureADTokenExchange";
 
-async fn exchange(fixture: &Fixture, assertion: &str) -> Answer {
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", APP),
-        ("client_assertion_type", ASSERTION_TYPE),
-        ("client_assertion", assertion),
-        ("scope", SCOPE),
-    ];
-    fixture.send(fixture.post(&token_url(fixture), &form)).await
-}
-
 #[tokio::test]
 async fn an_app_that_trusts_a_managed_identity_gets_a_token_for_its_token() {
     let cluster = PrivateKey::generate_rsa(2048).unwrap();
@@ -385,16 +374,16 @@ async fn an_app_that_trusts_a_managed_identity_gets_a_token_for_its_token() {
         fixture.emulators.issue_token("uami-demo", audience, lifetime).unwrap()
     };
     let good = issue(EXCHANGE, 60);
-    exchange(&fixture, good.expose_secret()).await.expect(200);
+    show(&fixture, good.expose_secret()).await.expect(200);
     // Unlike an assertion of its own, another's token may be shown again.
-    exchange(&fixture, good.expose_secret()).await.expect(200);
-    let expired = exchange(&fixture, issue(EXCHANGE, -1).expose_secret()).await;
+    show(&fixture, good.expose_secret()).await.expect(200);
+    let expired = show(&fixture, issue(EXCHANGE, -1).expose_secret()).await;
     refused(expired, 401, "invalid_client", 700_024);
     // A token for the vault is of another issuer, and of no use here.
-    let other = exchange(&fixture, issue(VAULT, 60).expose_secret()).await;
+    let other = show(&fixture, issue(VAULT, 60).expose_secret()).await;
     refused(other, 401, "invalid_client", 700_211);
     let stranger = fixture.emulators.issue_token("app-demo", EXCHANGE, time::Duration::MINUTE);
-    let stranger = exchange(&fixture, stranger.unwrap().expose_secret()).await;
+    let stranger = show(&fixture, stranger.unwrap().expose_secret()).await;
     refused(stranger, 401, "invalid_client", 700_213);
 }
 
@@ -412,7 +401,7 @@ async fn a_cluster_vouches_for_its_service_account_only() {
         let key = EncodingKey::from_rsa_pem(key.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
         encode(&Header::new(Algorithm::RS256), &claims, &key).unwrap()
     };
-    exchange(&fixture, &sign(&cluster, json!({}))).await.expect(200);
+    show(&fixture, &sign(&cluster, json!({}))).await.expect(200);
     let other = PrivateKey::generate_rsa(2048).unwrap();
     for (assertion, code) in [
         (sign(&other, json!({})), 50_013),
@@ -421,6 +410,6 @@ async fn a_cluster_vouches_for_its_service_account_only() {
         (sign(&cluster, json!({"sub": "system:serviceaccount:jobs:other"})), 700_213),
         (sign(&cluster, json!({"exp": now - 1})), 700_024),
     ] {
-        refused(exchange(&fixture, &assertion).await, 401, "invalid_client", code);
+        refused(show(&fixture, &assertion).await, 401, "invalid_client", code);
     }
 }

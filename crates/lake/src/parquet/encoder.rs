@@ -61,13 +61,12 @@ impl Encoder {
             Some(Work::Finish) => Ok(None),
             None => Err(Error::invalid_input(WRITE, resource.as_str(), "the upload was dropped")),
         };
-        let first = next()?;
-        let properties = match &first {
+        let mut waiting = next()?;
+        let properties = match &waiting {
             Some(batch) => without_dictionaries(properties, batch),
             None => properties.build(),
         };
         let mut writer = ArrowWriter::try_new(sink, schema, Some(properties)).map_err(failed)?;
-        let mut waiting = first;
         while let Some(batch) = waiting {
             writer.write(&batch).map_err(failed)?;
             waiting = next()?;

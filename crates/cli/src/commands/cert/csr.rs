@@ -1,26 +1,16 @@
 //! `azconnect cert csr`: a request for a certificate authority, for a key that exists.
 
-use std::path::PathBuf;
-
 use azconnect_cert_tools::{AlternativeName, CertificateRequest, DistinguishedName};
 use clap::Args;
 
-use crate::{
-    certificate_file::{CertificateFile, PasswordSource},
-    context::Context,
-    failure::Failure,
-};
+use crate::{commands::cert::source::SourceArgs, context::Context, failure::Failure};
 
 /// Arguments of `cert csr`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CsrArgs {
-    /// PEM or PFX file with the private key; `-` is stdin
-    key: PathBuf,
-
-    /// File whose first line is the password of KEY
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Subject of the certificate, such as `CN=node-1,O=Contoso,C=SE`
     #[arg(long, value_name = "NAME")]
@@ -33,12 +23,7 @@ pub(super) struct CsrArgs {
 
 /// Runs `cert csr`.
 pub(super) fn run(args: &CsrArgs, context: &Context) -> Result<(), Failure> {
-    let password = PasswordSource {
-        file: args.password_file.clone(),
-        from_environment: context.environment().secret(super::source::PASSWORD_VARIABLE),
-        hint: "give it with `--password-file FILE` or in AZCONNECT_PFX_PASSWORD",
-    };
-    let key = CertificateFile::new(&args.key, password).read_key()?;
+    let key = args.source.find(context)?.read_key()?;
     let request = CertificateRequest::new(&key, &args.subject, &args.alternative_names)?;
     context.printer().raw(request.to_pem()?.as_bytes())
 }

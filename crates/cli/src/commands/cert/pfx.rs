@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use crate::{
-    certificate_file::{CertificateFile, PasswordSource, read_password},
+    certificate_file::{CertificateFile, PasswordSource, password_file_beside, read_password},
     commands::cert::{
         files::{Access, NewFile},
         source::SourceArgs,
@@ -82,7 +82,7 @@ pub(super) fn run(args: &PfxArgs, context: &Context) -> Result<(), Failure> {
     }
     let (password, password_file) = match &args.new_password_file {
         Some(path) => (read_password(path)?, None),
-        None => (generate_password()?, Some(beside(&args.out))),
+        None => (generate_password()?, Some(password_file_beside(&args.out))),
     };
     let bytes = contents.encode_opts(&password, &options)?;
     let mut new_files = vec![NewFile::create(&args.out, &bytes, Access::Owner)?];
@@ -129,12 +129,6 @@ fn in_the_clear(path: &Path) -> CertificateFile {
     let hint =
         "put key and certificate into one file, and give its password with `--password-file`";
     CertificateFile::new(path, PasswordSource { file: None, from_environment: None, hint })
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".pw");
-    name.into()
 }
 
 const COLUMNS: [Column<Written>; 4] = [
