@@ -1,5 +1,7 @@
 //! A client certificate: private key, leaf and chain, read from PEM.
 
+mod current;
+
 use std::fmt;
 
 use aws_lc_rs::{
@@ -15,6 +17,7 @@ use rustls_pki_types::{
 };
 use zeroize::Zeroizing;
 
+pub(crate) use self::current::CurrentCertificate;
 use crate::{
     assertion::AssertionAlgorithm,
     error::{ErrorKind, Failure, Result},

@@ -6,7 +6,7 @@ use azure_core::credentials::TokenCredential;
 use secrecy::SecretString;
 
 use crate::{
-    entra::{Application, Authority, AuthorityOptions, Proof},
+    entra::{Application, AuthorityOptions, Proof},
     error::{Error, ErrorKind, Failure, Result},
     ids::{ClientId, TenantId},
     options::{CommonOptions, application_credential, application_setters},
@@ -155,9 +155,9 @@ impl ClientAssertionCredentialBuilder {
     /// # Errors
     /// `InvalidInput`: the authority host is not `https`.
     pub fn build(self) -> Result<Arc<ClientAssertionCredential>> {
-        let authority = Authority::new(self.tenant_id, &self.authority)?;
         let proof = Proof::Assertion(self.source);
-        let application = Application::new(authority, self.client_id, proof, &self.common)?;
+        let application =
+            Application::new(self.tenant_id, self.client_id, proof, &self.authority, self.common)?;
         Ok(Arc::new(ClientAssertionCredential { application }))
     }
 }

@@ -1,13 +1,13 @@
 //! The credential of an application that has a certificate.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use zeroize::Zeroizing;
 
 use crate::{
     assertion::AssertionAlgorithm,
-    certificate::ClientCertificate,
-    entra::{Application, Authority, AuthorityOptions, Proof},
+    certificate::{ClientCertificate, CurrentCertificate},
+    entra::{Application, AuthorityOptions, Proof},
     error::Result,
     ids::{ClientId, TenantId},
     options::{CommonOptions, application_credential, application_setters},
@@ -37,7 +37,7 @@ use crate::{
 /// ```
 pub struct ClientCertificateCredential {
     application: Application,
-    certificate: Arc<ClientCertificate>,
+    certificate: Arc<CurrentCertificate>,
 }
 
 impl ClientCertificateCredential {
@@ -50,20 +50,26 @@ impl ClientCertificateCredential {
         client_id: ClientId,
         pem: impl Into<Vec<u8>>,
     ) -> ClientCertificateCredentialBuilder {
-        ClientCertificateCredentialBuilder {
-            tenant_id,
-            client_id,
-            pem: Zeroizing::new(pem.into()),
-            algorithm: AssertionAlgorithm::default(),
-            with_chain: false,
-            authority: AuthorityOptions::default(),
-            common: CommonOptions::default(),
-        }
+        let pem = Pem::Bytes(Zeroizing::new(pem.into()));
+        ClientCertificateCredentialBuilder::new(tenant_id, client_id, pem)
+    }
+
+    /// Starts to build a credential whose certificate may be replaced while the program runs: the file is read when
+    /// the credential is built, and looked at again before each exchange.
+    ///
+    /// `path`: a file with what [`builder`](Self::builder) takes. While the certificate that was read last is valid,
+    /// a file that is gone or broken changes nothing.
+    pub fn builder_from_file(
+        tenant_id: TenantId,
+        client_id: ClientId,
+        path: impl Into<PathBuf>,
+    ) -> ClientCertificateCredentialBuilder {
+        ClientCertificateCredentialBuilder::new(tenant_id, client_id, Pem::File(path.into()))
     }
 
     /// The certificate in use.
-    pub fn certificate(&self) -> &ClientCertificate {
-        &self.certificate
+    pub fn certificate(&self) -> Arc<ClientCertificate> {
+        self.certificate.get()
     }
 }
 
@@ -73,14 +79,31 @@ application_credential!(ClientCertificateCredential);
 pub struct ClientCertificateCredentialBuilder {
     tenant_id: TenantId,
     client_id: ClientId,
-    pem: Zeroizing<Vec<u8>>,
+    pem: Pem,
     algorithm: AssertionAlgorithm,
     with_chain: bool,
     authority: AuthorityOptions,
     common: CommonOptions,
 }
 
+enum Pem {
+    Bytes(Zeroizing<Vec<u8>>),
+    File(PathBuf),
+}
+
 impl ClientCertificateCredentialBuilder {
+    fn new(tenant_id: TenantId, client_id: ClientId, pem: Pem) -> Self {
+        Self {
+            tenant_id,
+            client_id,
+            pem,
+            algorithm: AssertionAlgorithm::default(),
+            with_chain: false,
+            authority: AuthorityOptions::default(),
+            common: CommonOptions::default(),
+        }
+    }
+
     /// Signs assertions in this way. Default: [`AssertionAlgorithm::Ps256`].
     #[must_use]
     pub fn with_assertion_algorithm(mut self, algorithm: AssertionAlgorithm) -> Self {
@@ -98,20 +121,25 @@ impl ClientCertificateCredentialBuilder {
 
     application_setters!();
 
-    /// Checks all settings and builds the credential; sends nothing.
+    /// Checks all settings, reads the file if there is one, and builds the credential; sends nothing.
     ///
     /// # Errors
-    /// - `InvalidInput`: the authority host is not `https`, or the PEM does not hold a key and its certificate.
+    /// - `InvalidInput`: the authority host is not `https`, the file cannot be read, or the PEM does not hold a key and
+    ///   its certificate.
+    /// - `PermissionDenied`: this user may not read the file.
     /// - `Unsupported`: the key is not RSA.
     pub fn build(self) -> Result<Arc<ClientCertificateCredential>> {
-        let certificate = Arc::new(ClientCertificate::from_pem(&self.pem)?);
-        let authority = Authority::new(self.tenant_id, &self.authority)?;
+        let certificate = Arc::new(match &self.pem {
+            Pem::Bytes(bytes) => CurrentCertificate::from_pem(bytes)?,
+            Pem::File(path) => CurrentCertificate::from_file(path)?,
+        });
         let proof = Proof::Certificate {
             certificate: Arc::clone(&certificate),
             algorithm: self.algorithm,
             with_chain: self.with_chain,
         };
-        let application = Application::new(authority, self.client_id, proof, &self.common)?;
+        let application =
+            Application::new(self.tenant_id, self.client_id, proof, &self.authority, self.common)?;
         Ok(Arc::new(ClientCertificateCredential { application, certificate }))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    entra::{Application, Authority, AuthorityOptions, Proof},
+    entra::{Application, AuthorityOptions, Proof},
     error::{Failure, Result},
     ids::{ClientId, TenantId},
     options::{CommonOptions, application_credential, application_setters},
@@ -58,9 +58,9 @@ impl ClientSecretCredentialBuilder {
         if self.secret.expose_secret().is_empty() {
             return Err(Failure::invalid_input("the client secret is empty").into());
         }
-        let authority = Authority::new(self.tenant_id, &self.authority)?;
         let proof = Proof::Secret(self.secret);
-        let application = Application::new(authority, self.client_id, proof, &self.common)?;
+        let application =
+            Application::new(self.tenant_id, self.client_id, proof, &self.authority, self.common)?;
         Ok(Arc::new(ClientSecretCredential { application }))
     }
 }

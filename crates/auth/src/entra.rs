@@ -5,28 +5,32 @@ mod failure;
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use aws_lc_rs::digest;
 use azure_core::{
     credentials::{AccessToken, TokenRequestOptions},
     http::{Context, Method, Request, Transport, headers::HeaderName},
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use self::authority::DEFAULT_AUTHORITY_HOST;
+pub use self::authority::{AllowedTenants, DEFAULT_AUTHORITY_HOST};
 pub(crate) use self::authority::{Authority, AuthorityOptions};
 use crate::{
     assertion::{AssertionAlgorithm, AssertionRequest},
-    cache::TokenCache,
-    certificate::ClientCertificate,
+    cache::{TokenCache, TokenSource, Wanted},
+    certificate::{ClientCertificate, CurrentCertificate},
     client_assertion::AssertionSource,
     clock::Clock,
     error::{ErrorKind, Failure, Result},
     http::{self, Proxy},
-    ids::ClientId,
+    ids::{ClientId, TenantId},
     options::CommonOptions,
-    retry::{Attempt, Patience, RetryOptions, retry},
+    request::TokenRequest,
+    retry::{Attempt, RetryOptions, retry},
     token::FetchedToken,
 };
 
@@ -36,55 +40,50 @@ pub(crate) enum Proof {
     /// Somebody else's token.
     Assertion(AssertionSource),
     Certificate {
-        certificate: Arc<ClientCertificate>,
+        certificate: Arc<CurrentCertificate>,
         algorithm: AssertionAlgorithm,
         with_chain: bool,
     },
     Secret(SecretString),
 }
 
-/// An application that gets tokens for itself: the client credentials flow.
-///
-/// Spec: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
+/// An application that gets tokens for itself, and keeps them.
 #[derive(Debug)]
 pub(crate) struct Application {
-    authority: Authority,
-    client_id: ClientId,
-    proof: Proof,
-    transport: Transport,
-    retry: RetryOptions,
-    clock: Arc<dyn Clock>,
-    cache: TokenCache,
+    cache: TokenCache<Exchange>,
 }
 
 impl Application {
     pub(crate) fn new(
-        authority: Authority,
+        tenant_id: TenantId,
         client_id: ClientId,
         proof: Proof,
-        common: &CommonOptions,
+        options: &AuthorityOptions,
+        common: CommonOptions,
     ) -> Result<Self> {
+        let authority = Authority::new(tenant_id, options)?;
         let transport = match &common.transport {
             Some(transport) => transport.clone(),
             None => http::default_transport(CONNECT_TIMEOUT, Proxy::System)?,
         };
-        Ok(Self {
+        let exchange = Exchange {
             authority,
             client_id,
             proof,
+            handles_claims_challenges: options.handles_claims_challenges,
             transport,
             retry: common.retry.unwrap_or_else(RetryOptions::entra),
             clock: common.clock(),
-            cache: TokenCache::default(),
-        })
+        };
+        Ok(Self { cache: TokenCache::new(exchange, common.shared) })
     }
 
     pub(crate) fn authority(&self) -> &Authority {
-        &self.authority
+        &self.cache.source().authority
     }
 
     pub(crate) fn client_id(&self) -> ClientId {
-        self.client_id
+        self.cache.source().client_id
     }
 
     pub(crate) async fn get_token(
@@ -95,35 +94,83 @@ impl Application {
         if scopes.is_empty() || scopes.iter().any(|scope| scope.trim().is_empty()) {
             return Err(Failure::invalid_input("no scope was given to get a token for").into());
         }
-        let scope = scopes.join(" ");
         let options = options.unwrap_or_default();
         let context = &options.method_options.context;
-        let scope = scope.as_str();
-        self.cache.get(scope, &*self.clock, |patience| self.fetch(scope, patience, context)).await
+        let request = TokenRequest::of(context);
+        let wanted = Wanted {
+            scope: scopes.join(" "),
+            tenant_id: request.tenant_id().cloned(),
+            claims: request.claims().cloned(),
+        };
+        self.cache.get(wanted, context).await
     }
+}
 
-    async fn fetch(
-        &self,
-        scope: &str,
-        patience: Patience,
-        context: &Context<'_>,
-    ) -> Result<FetchedToken> {
-        self.refuse_expired_certificate(scope)?;
-        retry(&self.retry, patience, &*self.clock, async |time| {
-            self.exchange(scope, context, time).await
+/// How an application gets a token: the client credentials flow.
+///
+/// Spec: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
+#[derive(Debug)]
+struct Exchange {
+    authority: Authority,
+    client_id: ClientId,
+    proof: Proof,
+    handles_claims_challenges: bool,
+    transport: Transport,
+    retry: RetryOptions,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl TokenSource for Exchange {
+    async fn fetch(&self, wanted: &Wanted, context: &Context<'_>) -> Result<FetchedToken> {
+        let tell = |failure| failure::tell(failure, &wanted.scope);
+        let endpoint = self.authority.token_endpoint_in(wanted.tenant_id.as_ref()).map_err(tell)?;
+        if let Proof::Certificate { certificate, .. } = &self.proof {
+            let certificate = certificate.reload(self.clock.now()).await.map_err(tell)?;
+            self.refuse_expired(&certificate).map_err(tell)?;
+        }
+        retry(&self.retry, &*self.clock, async |time| {
+            self.exchange(wanted, &endpoint, context, time).await
         })
         .await
     }
 
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    fn owner(&self) -> String {
+        let (endpoint, client_id) = (self.authority.token_endpoint(), self.client_id);
+        let proof = match &self.proof {
+            // Whoever vouches for it, the token is the application's.
+            Proof::Assertion(_) => "assertion".to_owned(),
+            Proof::Certificate { certificate, .. } => {
+                let thumbprint = certificate.get().sha256_thumbprint();
+                format!("certificate {thumbprint:?}")
+            }
+            Proof::Secret(secret) => {
+                let digest = digest::digest(&digest::SHA256, secret.expose_secret().as_bytes());
+                format!("secret {:?}", digest.as_ref())
+            }
+        };
+        let capabilities = self.handles_claims_challenges;
+        format!("application\n{endpoint}\n{client_id}\n{proof}\n{capabilities}")
+    }
+}
+
+impl Exchange {
     async fn exchange(
         &self,
-        scope: &str,
+        wanted: &Wanted,
+        endpoint: &Url,
         context: &Context<'_>,
         time: Duration,
     ) -> Result<FetchedToken, Attempt> {
+        let scope = wanted.scope.as_str();
         let tell = |failure| failure::tell(failure, scope);
         // Built anew for each attempt: an assertion is good for one request.
-        let request = self.request(scope).await.map_err(|failure| Attempt::Final(tell(failure)))?;
+        let request = self.request(wanted, endpoint).await;
+        let request = request.map_err(|failure| Attempt::Final(tell(failure)))?;
         let requested_at = self.clock.now();
         let answer = http::send(&self.transport, context, request, time)
             .await
@@ -142,7 +189,7 @@ impl Application {
         if let (true, Proof::Certificate { certificate, .. }) = (is_rejected, &self.proof)
             && let Some(hint) = &mut failure.hint
         {
-            let thumbprint = certificate.sha1_thumbprint().map(|byte| format!("{byte:02X}"));
+            let thumbprint = certificate.get().sha1_thumbprint().map(|byte| format!("{byte:02X}"));
             hint.push_str("; the SHA-1 thumbprint of the one in use is ");
             hint.push_str(&thumbprint.concat());
         }
@@ -150,14 +197,11 @@ impl Application {
     }
 
     /// Finds out without a request what Entra ID would answer with one.
-    fn refuse_expired_certificate(&self, scope: &str) -> Result<()> {
-        let Proof::Certificate { certificate, .. } = &self.proof else {
-            return Ok(());
-        };
+    fn refuse_expired(&self, certificate: &ClientCertificate) -> Result<(), Failure> {
         if self.clock.now() < certificate.not_after() {
             return Ok(());
         }
-        let failure = Failure::new(
+        Err(Failure::new(
             ErrorKind::CertificateExpired,
             format!(
                 "the certificate of application {} expired at {}",
@@ -165,8 +209,7 @@ impl Application {
                 azure_core::time::to_rfc3339(&certificate.not_after())
             ),
         )
-        .hint("make a new certificate and register it with the application; the two can overlap");
-        Err(failure::tell(failure, scope).into())
+        .hint("make a new certificate and register it with the application; the two can overlap"))
     }
 
     async fn proof(&self, endpoint: &Url) -> Result<Shown, Failure> {
@@ -181,20 +224,22 @@ impl Application {
                     now: self.clock.now(),
                     id: Uuid::new_v4(),
                 }
-                .sign(certificate)?,
+                .sign(&certificate.get())?,
             ),
             Proof::Secret(secret) => Shown::Secret(secret.clone()),
         })
     }
 
-    async fn request(&self, scope: &str) -> Result<Request, Failure> {
-        let endpoint = self.authority.token_endpoint();
+    async fn request(&self, wanted: &Wanted, endpoint: &Url) -> Result<Request, Failure> {
         let client_id = self.client_id.to_string();
         let proof = self.proof(endpoint).await?;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("client_id", &client_id)
             .append_pair("grant_type", "client_credentials")
-            .append_pair("scope", scope);
+            .append_pair("scope", &wanted.scope);
+        if let Some(claims) = self.claims(wanted.claims.as_ref()) {
+            form.append_pair("claims", &claims);
+        }
         match &proof {
             Shown::Assertion(assertion) => {
                 form.append_pair("client_assertion_type", JWT_BEARER)
@@ -212,6 +257,23 @@ impl Application {
         request.insert_header(CLIENT_REQUEST_ID, Uuid::new_v4().to_string());
         request.set_body(form.as_bytes().to_vec());
         Ok(request)
+    }
+
+    /// The claims of a challenge, and the capability to handle another, as one JSON object.
+    ///
+    /// Spec: <https://learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities>
+    fn claims(&self, challenge: Option<&Map<String, Value>>) -> Option<String> {
+        let mut claims = challenge.cloned();
+        if self.handles_claims_challenges {
+            let of_access_token = claims
+                .get_or_insert_default()
+                .entry("access_token")
+                .or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(of_access_token) = of_access_token {
+                of_access_token.insert("xms_cc".to_owned(), json!({"values": ["cp1"]}));
+            }
+        }
+        claims.map(|claims| Value::Object(claims).to_string())
     }
 }
 

@@ -21,27 +21,34 @@ pub const AZURE_CLIENT_CERTIFICATE_PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PA
 pub const AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: &str = "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN";
 /// Path of a file with a token that the application trusts, as Kubernetes keeps it for workload identity.
 pub const AZURE_FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+/// Tenants, separated by semicolons, in which tokens may be asked for beside the application's own; `*`: in any.
+pub const AZURE_ADDITIONALLY_ALLOWED_TENANTS: &str = "AZURE_ADDITIONALLY_ALLOWED_TENANTS";
 /// URL of the Entra ID authority, such as `https://login.microsoftonline.us`.
 pub const AZURE_AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 /// Which credential is meant: `prod`, or the name of one, such as `ManagedIdentityCredential`.
 pub const AZURE_TOKEN_CREDENTIALS: &str = "AZURE_TOKEN_CREDENTIALS";
 /// Base URL that replaces `http://169.254.169.254` for managed identity.
 pub const AZURE_POD_IDENTITY_AUTHORITY_HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
-/// URL of the managed identity endpoint of App Service, Functions or Container Apps.
+/// URL of the managed identity endpoint of App Service, Functions, Container Apps, Service Fabric or Azure Arc.
 pub const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 /// Secret that proves to [`IDENTITY_ENDPOINT`] that the request comes from this container.
 pub const IDENTITY_HEADER: &str = "IDENTITY_HEADER";
 /// Thumbprint of the identity endpoint's certificate: set by Service Fabric only.
 pub const IDENTITY_SERVER_THUMBPRINT: &str = "IDENTITY_SERVER_THUMBPRINT";
-/// Metadata endpoint: set by Azure Arc only.
+/// Metadata endpoint: set by the agent of Azure Arc only.
 pub const IMDS_ENDPOINT: &str = "IMDS_ENDPOINT";
 /// Identity endpoint of Cloud Shell and Azure Machine Learning.
 pub const MSI_ENDPOINT: &str = "MSI_ENDPOINT";
+/// Secret that proves to [`MSI_ENDPOINT`] of Azure Machine Learning that the request comes from this compute.
+pub const MSI_SECRET: &str = "MSI_SECRET";
+/// Client id of the identity that an Azure Machine Learning compute has by default.
+pub const DEFAULT_IDENTITY_CLIENT_ID: &str = "DEFAULT_IDENTITY_CLIENT_ID";
 /// Folder of an Azure Batch node with the pool's certificates, `sha1-<thumbprint>.pfx` and `.pfx.pw`.
 pub const AZ_BATCH_CERTIFICATES_DIR: &str = "AZ_BATCH_CERTIFICATES_DIR";
 
 /// Every variable of this module, in alphabetical order; [`Env::from_process`] reads these and no others.
 pub const ALL: &[&str] = &[
+    AZURE_ADDITIONALLY_ALLOWED_TENANTS,
     AZURE_AUTHORITY_HOST,
     AZURE_CLIENT_CERTIFICATE_PASSWORD,
     AZURE_CLIENT_CERTIFICATE_PATH,
@@ -53,11 +60,13 @@ pub const ALL: &[&str] = &[
     AZURE_TENANT_ID,
     AZURE_TOKEN_CREDENTIALS,
     AZ_BATCH_CERTIFICATES_DIR,
+    DEFAULT_IDENTITY_CLIENT_ID,
     IDENTITY_ENDPOINT,
     IDENTITY_HEADER,
     IDENTITY_SERVER_THUMBPRINT,
     IMDS_ENDPOINT,
     MSI_ENDPOINT,
+    MSI_SECRET,
 ];
 
 /// The environment as a value: what a program captured from its process, or what a test made up.

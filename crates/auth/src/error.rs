@@ -47,6 +47,8 @@ pub enum ErrorKind {
     CertificateExpired,
     /// No connection could be made, or it broke.
     Connect,
+    /// This credential does not exist here: the developer tool is not installed, or nobody is signed in to it.
+    CredentialUnavailable,
     /// The machine has no identity with the id that was given.
     IdentityNotFound,
     /// A setting or an argument cannot be right.
@@ -114,6 +116,13 @@ impl Error {
     /// The id to quote to the service's support: the trace id if there is one, else the correlation id.
     pub fn request_id(&self) -> Option<&str> {
         self.trace_id().or(self.correlation_id())
+    }
+
+    /// Whether the credential does not exist on this machine, as opposed to one that exists and failed: no metadata
+    /// service answers, the machine has no identity, or a developer tool is not there. A
+    /// [`ChainedTokenCredential`](crate::ChainedTokenCredential) goes on to the next one only then.
+    pub fn is_credential_absent(&self) -> bool {
+        self.0.absent || self.0.kind == ErrorKind::CredentialUnavailable
     }
 
     /// How many requests were sent; 0 if the failure was found before any.
@@ -207,6 +216,7 @@ pub(crate) struct Facts {
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
     pub(crate) exhausted: bool,
+    pub(crate) absent: bool,
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -224,6 +234,7 @@ impl Failure {
             attempts: 0,
             elapsed: Duration::ZERO,
             exhausted: false,
+            absent: false,
             source: None,
         }))
     }

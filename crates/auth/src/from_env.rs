@@ -1,15 +1,17 @@
 //! The credential that the standard variables describe, as for the other Azure tools.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
 use url::Url;
-use zeroize::Zeroizing;
 
 use crate::{
+    chained::ChainedTokenCredential,
     client_assertion::{AssertionSource, ClientAssertionCredential},
     client_certificate::ClientCertificateCredential,
     client_secret::ClientSecretCredential,
+    developer_tool::{AzureCliCredential, AzureDeveloperCliCredential},
+    entra::AllowedTenants,
     env::{self, Env},
     error::{ErrorKind, Failure, Result},
     identity::Identity,
@@ -21,20 +23,22 @@ use crate::{
 ///
 /// The first that applies:
 /// 1. `AZURE_CLIENT_SECRET`, with `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`: a client secret;
-/// 2. `AZURE_CLIENT_CERTIFICATE_PATH`, with the same: a certificate, of which the unencrypted PEM file is read now;
+/// 2. `AZURE_CLIENT_CERTIFICATE_PATH`, with the same: a certificate in an unencrypted PEM file, which may be replaced
+///    later;
 /// 3. `AZURE_FEDERATED_TOKEN_FILE`, with the same: workload identity;
 /// 4. the managed identity of this machine, of which `AZURE_CLIENT_ID` names one.
 ///
 /// `AZURE_TOKEN_CREDENTIALS` narrows the choice: `EnvironmentCredential` to the first two,
-/// `WorkloadIdentityCredential` and `ManagedIdentityCredential` to that one, `prod` to nothing.
-/// `AZURE_AUTHORITY_HOST` is the authority of the first three.
+/// `WorkloadIdentityCredential` and `ManagedIdentityCredential` to that one, `prod` to nothing. `AzureCliCredential`
+/// and `AzureDeveloperCliCredential` mean whoever is signed in there, `dev` whichever of the two is installed.
+/// `AZURE_AUTHORITY_HOST` is the authority of the first three, `AZURE_ADDITIONALLY_ALLOWED_TENANTS` holds for them.
 ///
 /// What is chosen works or fails: no other credential is tried after it.
 ///
 /// # Errors
 /// - `InvalidInput`: a variable that the choice needs is missing or cannot be right, or the file cannot be read.
-/// - `Unsupported`: `AZURE_TOKEN_CREDENTIALS` names a developer tool or an unknown credential, the certificate is a
-///   PKCS#12 file, encrypted, or not RSA, or the machine is of a sort that is not handled.
+/// - `Unsupported`: `AZURE_TOKEN_CREDENTIALS` names another developer tool or an unknown credential, or the certificate
+///   is a PKCS#12 file, encrypted, or not RSA.
 ///
 /// ```no_run
 /// use azconnect_auth::{Env, from_env};
@@ -50,12 +54,21 @@ pub fn from_env(env: &Env) -> Result<Arc<dyn TokenCredential>> {
         Choice::Certificate => client_certificate(env),
         Choice::WorkloadIdentity => workload_identity(env),
         Choice::ManagedIdentity => managed_identity(env),
+        Choice::AzureCli => Ok(AzureCliCredential::builder().build()?),
+        Choice::AzureDeveloperCli => Ok(AzureDeveloperCliCredential::builder().build()?),
+        Choice::DeveloperTool => Ok(ChainedTokenCredential::new([
+            ("Azure CLI", AzureCliCredential::builder().build()? as _),
+            ("Azure Developer CLI", AzureDeveloperCliCredential::builder().build()? as _),
+        ])?),
     }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Choice {
+    AzureCli,
+    AzureDeveloperCli,
     Certificate,
+    DeveloperTool,
     ManagedIdentity,
     Secret,
     WorkloadIdentity,
@@ -87,11 +100,17 @@ fn choose(env: &Env) -> Result<Choice> {
         }),
         "workloadidentitycredential" => Ok(Choice::WorkloadIdentity),
         "managedidentitycredential" => Ok(Choice::ManagedIdentity),
+        "azureclicredential" => Ok(Choice::AzureCli),
+        "azuredeveloperclicredential" => Ok(Choice::AzureDeveloperCli),
+        "dev" => Ok(Choice::DeveloperTool),
         _ => Err(Failure::new(
             ErrorKind::Unsupported,
             format!("`{wanted}` of AZURE_TOKEN_CREDENTIALS is not supported"),
         )
-        .hint("jobs have `prod`, EnvironmentCredential, WorkloadIdentityCredential or ManagedIdentityCredential")
+        .hint(
+            "jobs have `prod`, EnvironmentCredential, WorkloadIdentityCredential or ManagedIdentityCredential; \
+             developers `dev`, AzureCliCredential or AzureDeveloperCliCredential",
+        )
         .into()),
     }
 }
@@ -103,24 +122,13 @@ fn client_secret(env: &Env) -> Result<Arc<dyn TokenCredential>> {
     if let Some(host) = authority_host(env)? {
         builder = builder.with_authority_host(host);
     }
-    Ok(builder.build()?)
+    Ok(builder.with_additionally_allowed_tenants(allowed_tenants(env)?).build()?)
 }
 
 fn client_certificate(env: &Env) -> Result<Arc<dyn TokenCredential>> {
     let (tenant_id, client_id) = application(env)?;
     let path = required(env, env::AZURE_CLIENT_CERTIFICATE_PATH)?;
-    let pem = fs::read(path).map(Zeroizing::new).map_err(|error| {
-        Failure::invalid_input(format!("cannot read the certificate `{path}`")).source(error)
-    })?;
-    if !pem.windows(PEM_MARK.len()).any(|window| window == PEM_MARK) {
-        return Err(Failure::new(
-            ErrorKind::Unsupported,
-            format!("the certificate `{path}` is not PEM text"),
-        )
-        .hint("a PKCS#12 file becomes PEM by `azconnect cert pem`, or in memory by `azconnect cert exec`")
-        .into());
-    }
-    let mut builder = ClientCertificateCredential::builder(tenant_id, client_id, pem.as_slice());
+    let mut builder = ClientCertificateCredential::builder_from_file(tenant_id, client_id, path);
     if let Some(host) = authority_host(env)? {
         builder = builder.with_authority_host(host);
     }
@@ -128,7 +136,7 @@ fn client_certificate(env: &Env) -> Result<Arc<dyn TokenCredential>> {
     if chain.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true")) {
         builder = builder.with_certificate_chain();
     }
-    Ok(builder.build()?)
+    Ok(builder.with_additionally_allowed_tenants(allowed_tenants(env)?).build()?)
 }
 
 fn workload_identity(env: &Env) -> Result<Arc<dyn TokenCredential>> {
@@ -139,7 +147,7 @@ fn workload_identity(env: &Env) -> Result<Arc<dyn TokenCredential>> {
     if let Some(host) = authority_host(env)? {
         builder = builder.with_authority_host(host);
     }
-    Ok(builder.build()?)
+    Ok(builder.with_additionally_allowed_tenants(allowed_tenants(env)?).build()?)
 }
 
 fn managed_identity(env: &Env) -> Result<Arc<dyn TokenCredential>> {
@@ -179,7 +187,9 @@ fn authority_host(env: &Env) -> Result<Option<Url>> {
     }
 }
 
-const PEM_MARK: &[u8] = b"-----BEGIN ";
+fn allowed_tenants(env: &Env) -> Result<AllowedTenants> {
+    env.get(env::AZURE_ADDITIONALLY_ALLOWED_TENANTS).unwrap_or_default().parse()
+}
 
 #[cfg(test)]
 mod tests {
@@ -209,12 +219,15 @@ mod tests {
             (vec![SECRET, only("ManagedIdentityCredential")], Choice::ManagedIdentity),
             (vec![SECRET, only("workloadidentitycredential")], Choice::WorkloadIdentity),
             (vec![TOKEN_FILE, PEM, only("EnvironmentCredential")], Choice::Certificate),
+            (vec![SECRET, only("AzureCliCredential")], Choice::AzureCli),
+            (vec![only("azuredeveloperclicredential")], Choice::AzureDeveloperCli),
+            (vec![SECRET, only("DEV")], Choice::DeveloperTool),
         ] {
             assert_eq!(choose(&env_of(&variables)).unwrap(), choice, "{variables:?}");
         }
         let error = choose(&env_of(&[TOKEN_FILE, only("EnvironmentCredential")])).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        for name in ["dev", "AzureCliCredential", "else"] {
+        for name in ["InteractiveBrowserCredential", "else"] {
             let error = choose(&env_of(&[only(name)])).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             assert!(error.to_string().contains(name), "{error}");
@@ -260,9 +273,9 @@ mod tests {
         // A certificate without its key, and one that is not PEM.
         let error = from_env(&env_of(&[TENANT, CLIENT, PEM])).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(!error.to_string().contains("cannot read"), "{error}");
+        assert!(error.to_string().contains("no private key"), "{error}");
         let other = (env::AZURE_CLIENT_CERTIFICATE_PATH, "Cargo.toml");
         let error = from_env(&env_of(&[TENANT, CLIENT, other])).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
 }

@@ -57,15 +57,31 @@ impl Answer {
 }
 
 /// Builds the client that is used when the caller brings none.
-///
-/// It follows no redirect: a token request is answered where it was sent, or not at all.
 pub(crate) fn default_transport(connect_timeout: Duration, proxy: Proxy) -> Result<Transport> {
+    finish(client(connect_timeout, proxy))
+}
+
+/// A client that follows no redirect: a token request is answered where it was sent, or not at all.
+pub(crate) fn client(connect_timeout: Duration, proxy: Proxy) -> reqwest::ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .connect_timeout(connect_timeout)
         .redirect(reqwest::redirect::Policy::none());
     if matches!(proxy, Proxy::Never) {
         builder = builder.no_proxy();
     }
+    // Said aloud, since another crate may have switched on the other library as well.
+    #[cfg(feature = "rustls")]
+    {
+        builder = builder.tls_backend_rustls();
+    }
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    {
+        builder = builder.tls_backend_native();
+    }
+    builder
+}
+
+pub(crate) fn finish(builder: reqwest::ClientBuilder) -> Result<Transport> {
     let client = builder.build().map_err(|error| {
         Error::from(
             Failure::new(ErrorKind::Unsupported, "cannot set up an HTTP client").source(error),

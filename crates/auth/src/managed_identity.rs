@@ -1,35 +1,41 @@
 //! The credential of the machine, container or app that the program runs on.
 
+mod arc_key;
+mod endpoint;
 mod failure;
+mod pace;
 mod source;
+mod thumbprint;
+mod wire;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use azure_core::{
-    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
-    http::{Context, Transport},
-};
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use url::Url;
 
-pub use self::source::{DEFAULT_IMDS_ENDPOINT, ManagedIdentitySource};
+use self::{endpoint::Endpoint, pace::Pace};
+pub use self::{
+    source::{DEFAULT_ARC_KEYS_FOLDER, DEFAULT_IMDS_ENDPOINT, ManagedIdentitySource},
+    thumbprint::Thumbprint,
+};
 use crate::{
-    cache::TokenCache,
-    clock::Clock,
+    cache::{TokenCache, Wanted},
     env::Env,
     error::{Failure, Result},
     http::{self, Proxy},
     identity::Identity,
     options::{CommonOptions, common_setters},
-    retry::{Attempt, Patience, RetryOptions, retry},
-    token::FetchedToken,
+    request::TokenRequest,
+    retry::RetryOptions,
 };
 
-/// Gets tokens for a managed identity, from the instance metadata service (IMDS) of a virtual machine or Batch
-/// node, or from the identity endpoint of App Service, Functions and Container Apps.
+/// Gets tokens for a managed identity from whatever serves it here: the instance metadata service (IMDS) of a virtual
+/// machine, scale set, Batch or AKS node, or the endpoint of App Service, Functions, Container Apps, Azure Arc, Service
+/// Fabric, Azure Machine Learning or Cloud Shell.
 ///
 /// Tokens are cached by scope. A token with less than five minutes left, or half of a long life behind it, is
-/// renewed, and used further if that fails while it is valid. Concurrent callers share one request.
+/// renewed in the background, and used further if that fails while it is valid. Concurrent callers share one request.
 ///
 /// ```no_run
 /// use azconnect_auth::{Env, ManagedIdentityCredential};
@@ -48,12 +54,7 @@ use crate::{
 ///
 /// Spec: <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 pub struct ManagedIdentityCredential {
-    source: ManagedIdentitySource,
-    identity: Identity,
-    transport: Transport,
-    retry: RetryOptions,
-    clock: Arc<dyn Clock>,
-    cache: TokenCache,
+    cache: TokenCache<Endpoint>,
 }
 
 impl ManagedIdentityCredential {
@@ -64,7 +65,7 @@ impl ManagedIdentityCredential {
 
     /// The source in use, be it given or found in the environment.
     pub fn source(&self) -> &ManagedIdentitySource {
-        &self.source
+        &self.cache.source().source
     }
 
     async fn get(
@@ -84,41 +85,17 @@ impl ManagedIdentityCredential {
         };
         let options = options.unwrap_or_default();
         let context = &options.method_options.context;
-        self.cache.get(scope, &*self.clock, |patience| self.fetch(scope, patience, context)).await
-    }
-
-    async fn fetch(
-        &self,
-        scope: &str,
-        patience: Patience,
-        context: &Context<'_>,
-    ) -> Result<FetchedToken> {
-        retry(&self.retry, patience, &*self.clock, async |time| {
-            self.exchange(scope, context, time).await
-        })
-        .await
-    }
-
-    async fn exchange(
-        &self,
-        scope: &str,
-        context: &Context<'_>,
-        time: Duration,
-    ) -> Result<FetchedToken, Attempt> {
-        let tell = |failure| failure::tell(failure, &self.source, scope);
-        // These endpoints are older than scopes: they want the resource alone.
-        let resource = scope.strip_suffix("/.default").unwrap_or(scope);
-        let request = self.source.request(resource, &self.identity);
-        let requested_at = self.clock.now();
-        let answer = http::send(&self.transport, context, request, time)
-            .await
-            .map_err(|attempt| attempt.map(tell))?;
-        if answer.status != 200 {
-            let now = self.clock.now();
-            return Err(failure::classify(&answer, &self.source, &self.identity, scope, now));
+        let request = TokenRequest::of(context);
+        if let Some(tenant) = request.tenant_id() {
+            return Err(Failure::invalid_input(format!(
+                "a managed identity is of one tenant and cannot get a token in `{tenant}`"
+            ))
+            .hint("an application that is known in both tenants can; let it trust this identity")
+            .into());
         }
-        FetchedToken::parse(&answer.body, requested_at)
-            .map_err(|failure| Attempt::Final(tell(failure)))
+        let wanted =
+            Wanted { scope: scope.to_owned(), tenant_id: None, claims: request.claims().cloned() };
+        self.cache.get(wanted, context).await
     }
 }
 
@@ -144,8 +121,8 @@ impl fmt::Debug for ManagedIdentityCredential {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("ManagedIdentityCredential")
-            .field("source", &self.source)
-            .field("identity", &self.identity)
+            .field("source", self.source())
+            .field("identity", &self.cache.source().identity)
             .finish_non_exhaustive()
     }
 }
@@ -185,8 +162,18 @@ impl ManagedIdentityCredentialBuilder {
         self
     }
 
-    /// Finds the source by the variables of this environment: `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` mean
-    /// App Service, `AZURE_POD_IDENTITY_AUTHORITY_HOST` is another address of IMDS. Default: an empty one.
+    /// Finds the source by the variables of this environment, the first that is there:
+    ///
+    /// | variables | source |
+    /// | --- | --- |
+    /// | `IDENTITY_ENDPOINT`, `IDENTITY_HEADER`, `IDENTITY_SERVER_THUMBPRINT` | Service Fabric |
+    /// | `IDENTITY_ENDPOINT`, `IDENTITY_HEADER` | App Service, Functions, Container Apps |
+    /// | `IDENTITY_ENDPOINT`, `IMDS_ENDPOINT` | Azure Arc |
+    /// | `MSI_ENDPOINT`, `MSI_SECRET` | Azure Machine Learning |
+    /// | `MSI_ENDPOINT` | Cloud Shell |
+    /// | `AZURE_POD_IDENTITY_AUTHORITY_HOST` | IMDS at another address |
+    ///
+    /// Default: an empty environment, which means IMDS.
     #[must_use]
     pub fn with_env(mut self, env: &Env) -> Self {
         self.env = env.clone();
@@ -195,41 +182,40 @@ impl ManagedIdentityCredentialBuilder {
 
     common_setters!(
         "Default: [`RetryOptions::managed_identity`](crate::RetryOptions::managed_identity).",
-        "Default: a client that uses no proxy, which would prove another machine's identity, and connects within a second."
+        "Default: a client that uses no proxy, which would prove another machine's identity, and connects within a second. Service Fabric is asked by a client of its own in any case, which knows the certificate by its thumbprint."
     );
 
     /// Checks all settings and builds the credential; sends nothing.
     ///
     /// # Errors
-    /// - `InvalidInput`: a URL has no host or cannot be read, or only one variable of a pair is set.
-    /// - `Unsupported`: the environment is one of Azure Arc, Service Fabric, Cloud Shell or Azure Machine
-    ///   Learning.
+    /// - `InvalidInput`: a URL has no host or cannot be read, only one variable of a pair is set, or the source cannot
+    ///   be asked for the identity that is named.
+    /// - `Unsupported`: the source is Service Fabric and the feature `rustls` is off.
     pub fn build(self) -> Result<Arc<ManagedIdentityCredential>> {
         let source = match self.source {
             Some(source) => source,
             None => ManagedIdentitySource::find(&self.env, self.imds_endpoint)?,
         };
-        if !source.endpoint().has_host() {
-            return Err(Failure::invalid_input(format!(
-                "`{}` is not the URL of an identity endpoint",
-                source.endpoint()
-            ))
-            .into());
-        }
-        let transport = match &self.common.transport {
-            Some(transport) => transport.clone(),
-            None => http::default_transport(CONNECT_TIMEOUT, Proxy::Never)?,
+        source.check(&self.identity)?;
+        let transport = match (&source, &self.common.transport) {
+            (ManagedIdentitySource::ServiceFabric { thumbprint, .. }, _) => {
+                thumbprint::transport(*thumbprint, CONNECT_TIMEOUT)?
+            }
+            (_, Some(transport)) => transport.clone(),
+            (_, None) => http::default_transport(CONNECT_TIMEOUT, Proxy::Never)?,
         };
-        Ok(Arc::new(ManagedIdentityCredential {
+        let endpoint = Endpoint {
             source,
             identity: self.identity,
             transport,
             retry: self.common.retry.unwrap_or_else(RetryOptions::managed_identity),
             clock: self.common.clock(),
-            cache: TokenCache::default(),
-        }))
+            pace: Pace::default(),
+        };
+        let cache = TokenCache::new(endpoint, self.common.shared);
+        Ok(Arc::new(ManagedIdentityCredential { cache }))
     }
 }
 
 /// The endpoint is on this machine or does not exist; the operating system would try for two minutes.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);

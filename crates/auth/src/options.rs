@@ -5,6 +5,7 @@ use std::sync::Arc;
 use azure_core::http::Transport;
 
 use crate::{
+    cache::SharedTokenCache,
     clock::{Clock, SystemClock},
     retry::RetryOptions,
 };
@@ -15,6 +16,7 @@ pub(crate) struct CommonOptions {
     pub(crate) transport: Option<Transport>,
     pub(crate) retry: Option<RetryOptions>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) shared: Option<SharedTokenCache>,
 }
 
 impl CommonOptions {
@@ -50,6 +52,13 @@ macro_rules! common_setters {
             self.common.clock = Some(clock);
             self
         }
+
+        /// Shares tokens with the other processes of this user. Default: each process has its own.
+        #[must_use]
+        pub fn with_shared_token_cache(mut self, cache: crate::SharedTokenCache) -> Self {
+            self.common.shared = Some(cache);
+            self
+        }
     };
 }
 
@@ -61,6 +70,26 @@ macro_rules! application_setters {
         #[must_use]
         pub fn with_authority_host(mut self, host: url::Url) -> Self {
             self.authority.host = Some(host);
+            self
+        }
+
+        /// Lets a request ask for a token in one of these tenants too. Default: only in the application's own.
+        ///
+        /// The application must be known there. See [`TokenRequest::with_tenant_id`](crate::TokenRequest::with_tenant_id).
+        #[must_use]
+        pub fn with_additionally_allowed_tenants(mut self, tenants: crate::AllowedTenants) -> Self {
+            self.authority.allowed_tenants = tenants;
+            self
+        }
+
+        /// Declares that the program handles claims challenges (client capability `cp1`). Its tokens may live for a
+        /// day and are revoked when something critical changes: a service then answers 401 with a challenge, for
+        /// which [`TokenRequest::from_challenge`](crate::TokenRequest::from_challenge) is made. Default: off.
+        ///
+        /// Spec: <https://learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation>
+        #[must_use]
+        pub fn with_continuous_access_evaluation(mut self) -> Self {
+            self.authority.handles_claims_challenges = true;
             self
         }
 

@@ -16,6 +16,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RetryOptions {
     max_attempts: u32,
+    max_unanswered: u32,
     max_elapsed: Duration,
     initial_pause: Duration,
     max_pause: Duration,
@@ -30,6 +31,7 @@ impl RetryOptions {
     pub fn managed_identity() -> Self {
         Self {
             max_attempts: 8,
+            max_unanswered: 3,
             max_elapsed: Duration::from_secs(120),
             initial_pause: Duration::from_millis(800),
             max_pause: Duration::from_secs(30),
@@ -41,6 +43,7 @@ impl RetryOptions {
     pub fn entra() -> Self {
         Self {
             max_attempts: 4,
+            max_unanswered: 3,
             max_elapsed: Duration::from_secs(60),
             initial_pause: Duration::from_millis(800),
             max_pause: Duration::from_secs(10),
@@ -52,6 +55,14 @@ impl RetryOptions {
     #[must_use]
     pub fn with_max_attempts(mut self, max_attempts: u32) -> Self {
         self.max_attempts = max_attempts;
+        self
+    }
+
+    /// At most this many requests in a row to which there is no answer at all; 0 means 1. Default: 3, since where
+    /// nothing answers, three attempts tell as much as eight.
+    #[must_use]
+    pub fn with_max_unanswered(mut self, max_unanswered: u32) -> Self {
+        self.max_unanswered = max_unanswered;
         self
     }
 
@@ -91,15 +102,6 @@ impl RetryOptions {
     }
 }
 
-/// How much trouble a token is worth.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Patience {
-    /// One request: the caller still holds a token that is valid.
-    Brief,
-    /// All that the options allow.
-    Full,
-}
-
 /// How one attempt failed.
 #[derive(Debug)]
 pub(crate) enum Attempt {
@@ -127,7 +129,6 @@ impl Attempt {
 /// Calls `attempt`, with the time it may take, until it succeeds, fails for good, or a limit is reached.
 pub(crate) async fn retry<T, F, Fut>(
     options: &RetryOptions,
-    patience: Patience,
     clock: &dyn Clock,
     mut attempt: F,
 ) -> Result<T>
@@ -159,9 +160,9 @@ where
             }
         };
         let is_last = attempts >= options.max_attempts
-            || unanswered >= MAX_UNANSWERED
+            || unanswered >= options.max_unanswered
             || elapsed + pause >= options.max_elapsed;
-        if is_last || patience == Patience::Brief {
+        if is_last {
             failure.attempts = attempts;
             failure.elapsed = elapsed;
             failure.exhausted = true;
@@ -171,9 +172,6 @@ where
         clock.sleep(pause).await;
     }
 }
-
-/// Where nothing answers, three attempts in a row tell as much as eight.
-const MAX_UNANSWERED: u32 = 3;
 
 fn random_fraction() -> f64 {
     let mut bytes = [0; 4];
@@ -198,10 +196,9 @@ mod tests {
     async fn pauses_double_up_to_the_limit_with_at_most_a_quarter_extra() {
         let clock = TestClock::default();
         let options = RetryOptions::managed_identity().with_max_elapsed(Duration::from_secs(1000));
-        let error =
-            retry::<(), _, _>(&options, Patience::Full, &clock, |_| async { Err(passing(None)) })
-                .await
-                .unwrap_err();
+        let error = retry::<(), _, _>(&options, &clock, |_| async { Err(passing(None)) })
+            .await
+            .unwrap_err();
         assert_eq!(error.attempts(), 8);
         let pauses = clock.pauses();
         let expected = [0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0];
@@ -218,7 +215,7 @@ mod tests {
     async fn the_service_may_name_the_pause() {
         let clock = TestClock::default();
         let mut asked = 0;
-        retry(&RetryOptions::entra(), Patience::Full, &clock, |_| {
+        retry(&RetryOptions::entra(), &clock, |_| {
             asked += 1;
             let outcome =
                 if asked == 1 { Err(passing(Some(Duration::from_secs(7)))) } else { Ok(()) };
@@ -232,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn a_pause_beyond_the_deadline_is_not_begun() {
         let clock = TestClock::default();
-        let error = retry::<(), _, _>(&RetryOptions::entra(), Patience::Full, &clock, |_| async {
+        let error = retry::<(), _, _>(&RetryOptions::entra(), &clock, |_| async {
             Err(passing(Some(Duration::from_secs(3600))))
         })
         .await
@@ -242,17 +239,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn brief_patience_and_final_failures_mean_one_attempt() {
+    async fn a_final_failure_means_one_attempt_and_silence_as_many_as_were_allowed() {
         let clock = TestClock::default();
         let options = RetryOptions::entra();
-        let brief =
-            retry::<(), _, _>(&options, Patience::Brief, &clock, |_| async { Err(passing(None)) });
-        assert_eq!(brief.await.unwrap_err().attempts(), 1);
-        let last = retry::<(), _, _>(&options, Patience::Full, &clock, |_| async {
+        let last = retry::<(), _, _>(&options, &clock, |_| async {
             Err(Attempt::Final(Failure::new(ErrorKind::TenantNotFound, "none")))
         });
         assert_eq!(last.await.unwrap_err().attempts(), 1);
         assert!(clock.pauses().is_empty());
+        for (allowed, attempts) in [(0, 1), (1, 1), (2, 2), (3, 3)] {
+            let options = options.with_max_unanswered(allowed);
+            let silent = retry::<(), _, _>(&options, &clock, |_| async {
+                Err(Attempt::Unanswered(Failure::new(ErrorKind::Connect, "silence")))
+            });
+            assert_eq!(silent.await.unwrap_err().attempts(), attempts);
+        }
     }
 
     #[tokio::test]
@@ -262,7 +263,7 @@ mod tests {
             .with_max_elapsed(Duration::from_secs(40))
             .with_request_timeout(Duration::from_secs(30));
         let mut allowed = Vec::new();
-        let _ = retry::<(), _, _>(&options, Patience::Full, &clock, |time| {
+        let _ = retry::<(), _, _>(&options, &clock, |time| {
             allowed.push(time.as_secs());
             async { Err(passing(Some(Duration::from_secs(15)))) }
         })

@@ -26,6 +26,8 @@ pub(crate) enum Proxy {
 pub(crate) fn http_client(cloud: &Cloud, proxy: Proxy) -> Result<reqwest::Client, Failure> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("azconnect/", env!("CARGO_PKG_VERSION")))
+        // Said aloud: another crate of the build may have switched on the system's library as well.
+        .tls_backend_rustls()
         .redirect(redirect::Policy::none())
         // Storage speaks no other version, and parallel transfers want connections of their own.
         .http1_only()

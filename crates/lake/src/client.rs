@@ -191,6 +191,7 @@ fn endpoint(given: Option<Url>, account: &AccountName, service: &str) -> Result<
 
 fn default_http_client(account: &AccountName) -> Result<reqwest::Client> {
     reqwest::Client::builder()
+        .tls_backend_rustls()
         .redirect(reqwest::redirect::Policy::none())
         // The service speaks no other version.
         .http1_only()

@@ -45,6 +45,8 @@ pub(super) fn classify(
     failure.status = Some(answer.status);
     failure.service_code = refusal.code;
     failure.correlation_id = refusal.correlation_id;
+    // A machine without any identity is as good as none.
+    failure.absent = kind == ErrorKind::IdentityNotFound && *identity == Identity::SystemAssigned;
     if matches!(kind, ErrorKind::Throttled | ErrorKind::Unavailable) {
         Attempt::Passing { failure, retry_after: answer.retry_after(now) }
     } else {
@@ -57,17 +59,17 @@ pub(super) fn tell(mut failure: Failure, source: &ManagedIdentitySource, scope: 
     failure.message =
         format!("cannot get a token for `{scope}` from {}: {}", source.name(), failure.message);
     failure.scope = Some(scope.to_owned());
-    if failure.hint.is_none() && matches!(failure.kind, ErrorKind::Connect | ErrorKind::Timeout) {
-        let hint = match source {
-            ManagedIdentitySource::AppService { .. } => {
-                "the endpoint is that of IDENTITY_ENDPOINT; the platform changes it when the app restarts"
-            }
-            ManagedIdentitySource::Imds { .. } => {
-                "managed identities exist on Azure only, and a firewall of the machine must let the address \
-                 through; elsewhere use an application with a certificate"
-            }
+    if matches!(failure.kind, ErrorKind::Connect | ErrorKind::Timeout) {
+        let is_imds = matches!(source, ManagedIdentitySource::Imds { .. });
+        let hint = if is_imds {
+            "managed identities exist on Azure only, and a firewall of the machine must let the address through; \
+             elsewhere use an application with a certificate"
+        } else {
+            "the address is that of IDENTITY_ENDPOINT or MSI_ENDPOINT; the platform changes it when the app restarts"
         };
-        failure.hint = Some(hint.to_owned());
+        // The others are there for certain, since somebody set their variables.
+        failure.absent = is_imds;
+        failure.hint.get_or_insert_with(|| hint.to_owned());
     }
     failure
 }
@@ -104,6 +106,13 @@ impl Refusal {
 }
 
 fn kind_of(status: u16, refusal: &Refusal) -> ErrorKind {
+    // Service Fabric answers 404 to more than one question, so its codes go first.
+    match refusal.code.as_deref() {
+        Some("ManagedIdentityNotFound") => return ErrorKind::IdentityNotFound,
+        Some("SecretHeaderNotFound") => return ErrorKind::Unauthenticated,
+        Some("ArgumentNullOrEmpty" | "InvalidApiVersion") => return ErrorKind::InvalidInput,
+        _ => {}
+    }
     match status {
         400 if refusal.code.as_deref() == Some("invalid_resource") => ErrorKind::ResourceNotFound,
         // The sentences are all there is: both refusals are `invalid_request` to IMDS, and App Service has no
@@ -150,7 +159,8 @@ fn hint(kind: ErrorKind, identity: &Identity) -> Option<String> {
             "check the scope: the resource's identifier followed by `/.default`; the tenant must have the resource"
         }
         (ErrorKind::Unauthenticated, _) => {
-            "IDENTITY_HEADER does not fit the endpoint; the platform changes both when the app restarts"
+            "the secret (IDENTITY_HEADER or MSI_SECRET) does not fit the endpoint; the platform changes both when the \
+             app restarts"
         }
         (ErrorKind::PermissionDenied, _) => {
             "the endpoint refuses requests that came through a proxy; send them directly"
@@ -194,6 +204,9 @@ mod tests {
             (401, None, "", ErrorKind::Unauthenticated),
             (403, None, "", ErrorKind::PermissionDenied),
             (404, None, "", ErrorKind::Unavailable),
+            (404, Some("ManagedIdentityNotFound"), "", ErrorKind::IdentityNotFound),
+            (400, Some("SecretHeaderNotFound"), "", ErrorKind::Unauthenticated),
+            (400, Some("ArgumentNullOrEmpty"), "", ErrorKind::InvalidInput),
             (410, None, "", ErrorKind::Unavailable),
             (429, None, "", ErrorKind::Throttled),
             (500, None, "", ErrorKind::Unavailable),

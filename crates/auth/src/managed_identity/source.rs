@@ -1,13 +1,16 @@
-//! Where managed identities are served, and how each source wants to be asked.
+//! Where managed identities are served, and how a host tells of it.
 
-use azure_core::http::{Method, Request, headers::HeaderName};
-use secrecy::{ExposeSecret, SecretString};
+use std::path::PathBuf;
+
+use secrecy::SecretString;
 use url::Url;
 
+use super::thumbprint::Thumbprint;
 use crate::{
     env::{self, Env},
-    error::{ErrorKind, Failure, Result},
+    error::{Failure, Result},
     identity::Identity,
+    ids::ClientId,
 };
 
 /// The address of IMDS, the same on every virtual machine of Azure.
@@ -26,6 +29,23 @@ pub enum ManagedIdentitySource {
         /// What `IDENTITY_HEADER` says; a secret.
         header: SecretString,
     },
+    /// The agent of a machine elsewhere that is connected by Azure Arc. It asks for the contents of a file that only
+    /// those may read who may have tokens.
+    ///
+    /// Spec: <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>
+    Arc {
+        /// What `IDENTITY_ENDPOINT` says.
+        endpoint: Url,
+        /// The folder in which the file must be: [`DEFAULT_ARC_KEYS_FOLDER`].
+        keys: PathBuf,
+    },
+    /// Cloud Shell, whose identity is the user that is signed in.
+    ///
+    /// Spec: <https://learn.microsoft.com/azure/cloud-shell/msi-authorization>
+    CloudShell {
+        /// What `MSI_ENDPOINT` says.
+        endpoint: Url,
+    },
     /// The instance metadata service of virtual machines, scale sets and Batch nodes.
     ///
     /// Spec: <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http>
@@ -33,118 +53,143 @@ pub enum ManagedIdentitySource {
         /// The base URL, without the path of the token endpoint.
         endpoint: Url,
     },
+    /// A compute of Azure Machine Learning.
+    ///
+    /// Spec: <https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication>
+    MachineLearning {
+        /// What `MSI_ENDPOINT` says.
+        endpoint: Url,
+        /// What `MSI_SECRET` says.
+        secret: SecretString,
+        /// What `DEFAULT_IDENTITY_CLIENT_ID` says: the identity for requests that name none.
+        default_client_id: Option<ClientId>,
+    },
+    /// An application of Service Fabric, whose cluster decides about the identity.
+    ///
+    /// Spec: <https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code>
+    ServiceFabric {
+        /// What `IDENTITY_ENDPOINT` says; `https`.
+        endpoint: Url,
+        /// What `IDENTITY_HEADER` says; a secret.
+        header: SecretString,
+        /// What `IDENTITY_SERVER_THUMBPRINT` says: the certificate that the endpoint must show.
+        thumbprint: Thumbprint,
+    },
 }
+
+/// Where the agent of Azure Arc writes the files by which its clients prove themselves.
+pub const DEFAULT_ARC_KEYS_FOLDER: &str = if cfg!(windows) {
+    r"C:\ProgramData\AzureConnectedMachineAgent\Tokens"
+} else {
+    "/var/opt/azcmagent/tokens"
+};
 
 impl ManagedIdentitySource {
     /// The source that `env` tells of; `imds_endpoint` is the caller's own address of IMDS.
     pub(super) fn find(env: &Env, imds_endpoint: Option<Url>) -> Result<Self> {
-        refuse_other_hosts(env)?;
-        match (env.get(env::IDENTITY_ENDPOINT), env.get_secret(env::IDENTITY_HEADER)) {
-            (Some(endpoint), Some(header)) => {
-                let endpoint = parse_url(env::IDENTITY_ENDPOINT, endpoint)?;
-                Ok(Self::AppService { endpoint, header })
-            }
-            (None, None) => {
-                let endpoint =
-                    match (imds_endpoint, env.get(env::AZURE_POD_IDENTITY_AUTHORITY_HOST)) {
-                        (Some(endpoint), _) => endpoint,
-                        (None, Some(host)) => {
-                            parse_url(env::AZURE_POD_IDENTITY_AUTHORITY_HOST, host)?
-                        }
-                        (None, None) => parse_url("default", DEFAULT_IMDS_ENDPOINT)?,
-                    };
-                Ok(Self::Imds { endpoint })
-            }
-            (endpoint, _) => {
-                let (set, missing) = if endpoint.is_some() {
-                    (env::IDENTITY_ENDPOINT, env::IDENTITY_HEADER)
-                } else {
-                    (env::IDENTITY_HEADER, env::IDENTITY_ENDPOINT)
-                };
-                Err(Failure::invalid_input(format!("{set} is set and {missing} is not"))
-                    .hint("App Service sets both; unset the one to use the metadata service of a virtual machine")
-                    .into())
+        let url = |variable| env.get(variable).map(|text| parse_url(variable, text)).transpose();
+        if let Some(endpoint) = url(env::IDENTITY_ENDPOINT)? {
+            return of_identity_endpoint(env, endpoint);
+        }
+        for (set, missing) in [
+            (env::IDENTITY_HEADER, env::IDENTITY_ENDPOINT),
+            (env::IDENTITY_SERVER_THUMBPRINT, env::IDENTITY_ENDPOINT),
+            (env::IMDS_ENDPOINT, env::IDENTITY_ENDPOINT),
+            (env::MSI_SECRET, env::MSI_ENDPOINT),
+        ] {
+            if env.contains(set) && !env.contains(missing) {
+                return Err(half_a_pair(set, missing));
             }
         }
+        if let Some(endpoint) = url(env::MSI_ENDPOINT)? {
+            let Some(secret) = env.get_secret(env::MSI_SECRET) else {
+                return Ok(Self::CloudShell { endpoint });
+            };
+            let default_client_id =
+                env.get(env::DEFAULT_IDENTITY_CLIENT_ID).map(str::parse).transpose()?;
+            return Ok(Self::MachineLearning { endpoint, secret, default_client_id });
+        }
+        let endpoint = match (imds_endpoint, url(env::AZURE_POD_IDENTITY_AUTHORITY_HOST)?) {
+            (Some(endpoint), _) | (None, Some(endpoint)) => endpoint,
+            (None, None) => parse_url("default", DEFAULT_IMDS_ENDPOINT)?,
+        };
+        Ok(Self::Imds { endpoint })
     }
 
     /// What a person calls it.
-    pub(crate) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::AppService { .. } => "the App Service identity endpoint",
+            Self::Arc { .. } => "the Azure Arc agent",
+            Self::CloudShell { .. } => "the Cloud Shell identity endpoint",
             Self::Imds { .. } => "the instance metadata service",
+            Self::MachineLearning { .. } => "the Azure Machine Learning identity endpoint",
+            Self::ServiceFabric { .. } => "the Service Fabric identity endpoint",
         }
     }
 
     /// The URL that requests go to, without query.
     pub fn endpoint(&self) -> &Url {
         match self {
-            Self::AppService { endpoint, .. } | Self::Imds { endpoint } => endpoint,
+            Self::AppService { endpoint, .. }
+            | Self::Arc { endpoint, .. }
+            | Self::CloudShell { endpoint }
+            | Self::Imds { endpoint }
+            | Self::MachineLearning { endpoint, .. }
+            | Self::ServiceFabric { endpoint, .. } => endpoint,
         }
     }
 
-    pub(super) fn request(&self, resource: &str, identity: &Identity) -> Request {
-        match self {
-            Self::AppService { endpoint, header } => {
-                let mut url = endpoint.clone();
-                let names = QueryNames { object_id: "principal_id", resource_id: "mi_res_id" };
-                names.write(&mut url, APP_SERVICE_API_VERSION, resource, identity);
-                let mut request = Request::new(url, Method::Get);
-                request.insert_header(X_IDENTITY_HEADER, header.expose_secret().to_owned());
-                request
-            }
-            Self::Imds { endpoint } => {
-                let mut url = endpoint.clone();
-                if let Ok(mut segments) = url.path_segments_mut() {
-                    segments.pop_if_empty().extend(["metadata", "identity", "oauth2", "token"]);
-                }
-                let names = QueryNames { object_id: "object_id", resource_id: "msi_res_id" };
-                names.write(&mut url, IMDS_API_VERSION, resource, identity);
-                let mut request = Request::new(url, Method::Get);
-                // Proves that no redirect or forgery on the way made this request.
-                request.insert_header(METADATA, "true");
-                request
-            }
+    /// Refuses what can be known to fail: a URL without a host, an identity that cannot be named here.
+    pub(super) fn check(&self, identity: &Identity) -> Result<()> {
+        let endpoint = self.endpoint();
+        if !endpoint.has_host() {
+            let message = format!("`{endpoint}` is not the URL of an identity endpoint");
+            return Err(Failure::invalid_input(message).into());
         }
-    }
-}
-
-/// The names by which a source calls the ids that it does not call `client_id`.
-struct QueryNames {
-    object_id: &'static str,
-    resource_id: &'static str,
-}
-
-impl QueryNames {
-    fn write(&self, url: &mut Url, api_version: &str, resource: &str, identity: &Identity) {
-        let mut query = url.query_pairs_mut();
-        query.append_pair("api-version", api_version).append_pair("resource", resource);
-        match identity {
-            Identity::ClientId(id) => query.append_pair("client_id", &id.to_string()),
-            Identity::ObjectId(id) => query.append_pair(self.object_id, &id.to_string()),
-            Identity::ResourceId(id) => query.append_pair(self.resource_id, id.as_str()),
-            Identity::SystemAssigned => &mut query,
+        if matches!(self, Self::ServiceFabric { .. }) && endpoint.scheme() != "https" {
+            let message = format!("`{endpoint}` is not https, as Service Fabric's endpoint is");
+            return Err(Failure::invalid_input(message).into());
+        }
+        let hint = match (self, identity) {
+            (_, Identity::SystemAssigned) => return Ok(()),
+            (Self::CloudShell { .. }, _) => {
+                "leave the identity away: it is the user that is signed in"
+            }
+            (Self::ServiceFabric { .. }, _) => {
+                "leave the identity away: the manifest of the application binds it"
+            }
+            (Self::MachineLearning { .. }, Identity::ObjectId(_) | Identity::ResourceId(_)) => {
+                "give the client id of the identity"
+            }
+            _ => return Ok(()),
         };
+        Err(Failure::invalid_input(format!("{} cannot be asked for `{identity}`", self.name()))
+            .hint(hint)
+            .into())
     }
 }
 
-/// Refuses hosts whose protocol is another one, rather than asking an endpoint that means something else.
-fn refuse_other_hosts(env: &Env) -> Result<()> {
-    let host = if env.contains(env::IDENTITY_SERVER_THUMBPRINT) {
-        "Service Fabric (IDENTITY_SERVER_THUMBPRINT is set)"
-    } else if env.contains(env::IMDS_ENDPOINT) {
-        "Azure Arc (IMDS_ENDPOINT is set)"
-    } else if env.contains(env::MSI_ENDPOINT) && !env.contains(env::IDENTITY_ENDPOINT) {
-        "Cloud Shell or Azure Machine Learning (MSI_ENDPOINT is set)"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::new(
-        ErrorKind::Unsupported,
-        format!("the managed identity of {host} is not supported"),
-    )
-    .hint("use an application with a certificate there, or unset the variable if it is a left-over")
-    .into())
+/// App Service, Service Fabric and Azure Arc set the same variable, each with others beside it.
+fn of_identity_endpoint(env: &Env, endpoint: Url) -> Result<ManagedIdentitySource> {
+    let header = env.get_secret(env::IDENTITY_HEADER);
+    Ok(match (header, env.get(env::IDENTITY_SERVER_THUMBPRINT)) {
+        (Some(header), Some(thumbprint)) => {
+            let thumbprint = thumbprint.parse()?;
+            ManagedIdentitySource::ServiceFabric { endpoint, header, thumbprint }
+        }
+        (Some(header), None) => ManagedIdentitySource::AppService { endpoint, header },
+        (None, None) if env.contains(env::IMDS_ENDPOINT) => {
+            ManagedIdentitySource::Arc { endpoint, keys: DEFAULT_ARC_KEYS_FOLDER.into() }
+        }
+        (None, _) => return Err(half_a_pair(env::IDENTITY_ENDPOINT, env::IDENTITY_HEADER)),
+    })
+}
+
+fn half_a_pair(set: &str, missing: &str) -> crate::Error {
+    Failure::invalid_input(format!("{set} is set and {missing} is not"))
+        .hint("the host sets both; unset the one to use the metadata service of a virtual machine")
+        .into()
 }
 
 fn parse_url(variable: &str, text: &str) -> Result<Url> {
@@ -156,118 +201,5 @@ fn parse_url(variable: &str, text: &str) -> Result<Url> {
     }
 }
 
-/// The first version that knows `principal_id` and `mi_res_id`.
-const APP_SERVICE_API_VERSION: &str = "2019-08-01";
-const IMDS_API_VERSION: &str = "2018-02-01";
-const METADATA: HeaderName = HeaderName::from_static("metadata");
-const X_IDENTITY_HEADER: HeaderName = HeaderName::from_static("x-identity-header");
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GUID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
-    const ARM: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n";
-
-    fn find(variables: &[(&str, &str)]) -> Result<ManagedIdentitySource> {
-        ManagedIdentitySource::find(&variables.iter().copied().collect(), None)
-    }
-
-    #[test]
-    fn the_environment_chooses_the_source() {
-        for (variables, name, endpoint) in [
-            (vec![], "the instance metadata service", "http://169.254.169.254/"),
-            (
-                vec![(env::AZURE_POD_IDENTITY_AUTHORITY_HOST, "http://localhost:1")],
-                "the instance metadata service",
-                "http://localhost:1/",
-            ),
-            (
-                vec![
-                    (env::IDENTITY_ENDPOINT, "http://localhost:2/msi/token"),
-                    (env::IDENTITY_HEADER, "h"),
-                ],
-                "the App Service identity endpoint",
-                "http://localhost:2/msi/token",
-            ),
-        ] {
-            let source = find(&variables).unwrap();
-            assert_eq!((source.name(), source.endpoint().as_str()), (name, endpoint));
-        }
-    }
-
-    #[test]
-    fn the_callers_address_of_imds_wins_over_the_environment_but_does_not_choose_imds() {
-        let own = Url::parse("http://localhost:9/").unwrap();
-        let pod = Env::from_iter([(env::AZURE_POD_IDENTITY_AUTHORITY_HOST, "http://localhost:1")]);
-        let source = ManagedIdentitySource::find(&pod, Some(own.clone())).unwrap();
-        assert_eq!(source.endpoint(), &own);
-        let app = Env::from_iter([
-            (env::IDENTITY_ENDPOINT, "http://localhost:2/"),
-            (env::IDENTITY_HEADER, "h"),
-        ]);
-        let source = ManagedIdentitySource::find(&app, Some(own)).unwrap();
-        assert_eq!(source.endpoint().as_str(), "http://localhost:2/");
-    }
-
-    #[test]
-    fn half_a_pair_broken_urls_and_other_hosts_are_refused() {
-        let endpoint = (env::IDENTITY_ENDPOINT, "http://localhost:2/");
-        let header = (env::IDENTITY_HEADER, "canary-4711");
-        for (variables, kind) in [
-            (vec![endpoint], ErrorKind::InvalidInput),
-            (vec![header], ErrorKind::InvalidInput),
-            (vec![(env::IDENTITY_ENDPOINT, "localhost"), header], ErrorKind::InvalidInput),
-            (vec![(env::AZURE_POD_IDENTITY_AUTHORITY_HOST, "h:1")], ErrorKind::InvalidInput),
-            (
-                vec![endpoint, header, (env::IDENTITY_SERVER_THUMBPRINT, "t")],
-                ErrorKind::Unsupported,
-            ),
-            (vec![endpoint, (env::IMDS_ENDPOINT, "http://localhost:3/")], ErrorKind::Unsupported),
-            (vec![(env::MSI_ENDPOINT, "http://localhost:4/")], ErrorKind::Unsupported),
-        ] {
-            let error = find(&variables).unwrap_err();
-            assert_eq!(error.kind(), kind, "{error}");
-            assert!(!error.to_string().contains("canary"), "{error}");
-        }
-    }
-
-    #[test]
-    fn each_source_has_its_own_names_for_an_identity() {
-        let imds = find(&[]).unwrap();
-        let app = find(&[
-            (env::IDENTITY_ENDPOINT, "http://localhost:2/msi/token"),
-            (env::IDENTITY_HEADER, "h"),
-        ])
-        .unwrap();
-        let imds_url =
-            "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01";
-        let app_url = "http://localhost:2/msi/token?api-version=2019-08-01";
-        let resource = "resource=https%3A%2F%2Fvault.azure.net";
-        let arm = "%2Fsubscriptions%2Fs%2FresourceGroups%2Fg%2Fproviders%2FMicrosoft.ManagedIdentity\
-                   %2FuserAssignedIdentities%2Fn";
-        for (source, identity, expected) in [
-            (&imds, "system", format!("{imds_url}&{resource}")),
-            (&imds, GUID, format!("{imds_url}&{resource}&client_id={GUID}")),
-            (&imds, &format!("object:{GUID}"), format!("{imds_url}&{resource}&object_id={GUID}")),
-            (&imds, ARM, format!("{imds_url}&{resource}&msi_res_id={arm}")),
-            (&app, "system", format!("{app_url}&{resource}")),
-            (&app, GUID, format!("{app_url}&{resource}&client_id={GUID}")),
-            (&app, &format!("object:{GUID}"), format!("{app_url}&{resource}&principal_id={GUID}")),
-            (&app, ARM, format!("{app_url}&{resource}&mi_res_id={arm}")),
-        ] {
-            let request = source.request("https://vault.azure.net", &identity.parse().unwrap());
-            assert_eq!(request.url().as_str(), expected);
-        }
-    }
-
-    #[test]
-    fn debug_does_not_show_the_identity_header() {
-        let source = find(&[
-            (env::IDENTITY_ENDPOINT, "http://localhost:2/"),
-            (env::IDENTITY_HEADER, "canary-4711"),
-        ])
-        .unwrap();
-        assert!(!format!("{source:?}").contains("canary"));
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use azconnect_auth::{
     AssertionAlgorithm, ClientCertificateCredential, ClientCertificateCredentialBuilder, ErrorKind,
-    url::Url,
+    url::Url, uuid,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -139,4 +139,42 @@ fn mistakes_are_found_when_the_credential_is_built() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let error = builder("").build().unwrap_err();
     assert!(error.to_string().contains("no certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_replaced_in_its_file_is_used_for_the_next_exchange() {
+    let path = std::env::temp_dir().join(format!("certificate-{}.pem", uuid::Uuid::new_v4()));
+    std::fs::write(&path, [KEY, include_str!("../fixtures/expired.pem")].concat()).unwrap();
+    let responder = Responder::start([Reply::json(200, entra_token("one", 3600))]).await;
+    let credential = ClientCertificateCredential::builder_from_file(
+        TENANT_ID.parse().unwrap(),
+        CLIENT_ID.parse().unwrap(),
+        &path,
+    )
+    .with_authority_host(responder.url())
+    .with_danger_allow_loopback_http()
+    .with_clock(TestClock::new())
+    .build()
+    .unwrap();
+    let error = token(&*credential).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CertificateExpired);
+    std::fs::write(&path, [KEY, LEAF].concat()).unwrap();
+    assert_eq!(token(&*credential).await.unwrap(), "one");
+    let (header, _) = parts(&responder.received()[0].form["client_assertion"]);
+    assert_eq!(header["x5t#S256"], LEAF_X5T_S256);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_when_the_credential_is_built() {
+    for path in ["/no/such/certificate.pem", "Cargo.toml"] {
+        let builder = ClientCertificateCredential::builder_from_file(
+            TENANT_ID.parse().unwrap(),
+            CLIENT_ID.parse().unwrap(),
+            path,
+        );
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(path), "{error}");
+    }
 }

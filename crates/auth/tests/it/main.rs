@@ -8,8 +8,10 @@
 
 mod certificate;
 mod federation;
+mod hosts;
 mod managed_identity;
 mod renewal;
+mod requests;
 mod responder;
 mod secret;
 mod secrets_stay_secret;
