@@ -61,11 +61,12 @@ pub(crate) struct GlobalOptions {
 #[command(next_help_heading = "Identity options")]
 pub(crate) struct CredentialOptions {
     /// Proof to use: managed-identity, certificate, secret (AZURE_CLIENT_SECRET), workload-identity
-    /// (AZURE_FEDERATED_TOKEN_FILE) or federated-identity (an app that trusts a managed identity); when absent it
-    /// follows from the other options and the environment
+    /// (AZURE_FEDERATED_TOKEN_FILE), federated-identity (an app that trusts a managed identity), azure-cli or
+    /// azure-developer-cli; when absent it follows from the other options and the environment. Of several, separated
+    /// by commas, the first that exists on this machine
     #[arg(long, global = true, value_enum, value_name = "METHOD", env = "AZCONNECT_AUTH")]
-    #[arg(hide_env_values = true, hide_possible_values = true)]
-    pub(crate) auth: Option<AuthMethod>,
+    #[arg(hide_env_values = true, hide_possible_values = true, value_delimiter = ',')]
+    pub(crate) auth: Vec<AuthMethod>,
 
     /// Managed identity to use: client id, `object:<GUID>`, or ARM resource id
     #[arg(
@@ -104,11 +105,20 @@ pub(crate) struct CredentialOptions {
     /// Certificate that Azure Batch has put on this node, by its SHA-1 thumbprint; wins over `--certificate`
     #[arg(long, global = true, value_name = "THUMBPRINT")]
     pub(crate) batch_certificate: Option<String>,
+
+    /// Folder in which the processes of this user share tokens, encrypted; it is made if it is not there
+    #[arg(long, global = true, value_name = "DIR", env = "AZCONNECT_TOKEN_CACHE")]
+    #[arg(hide_env_values = true)]
+    pub(crate) token_cache: Option<PathBuf>,
 }
 
 /// Ways to prove an identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum AuthMethod {
+    /// Whoever is signed in to the Azure CLI
+    AzureCli,
+    /// Whoever is signed in to the Azure Developer CLI
+    AzureDeveloperCli,
     /// Certificate of an app registration
     Certificate,
     /// App registration that trusts the managed identity of this machine
@@ -119,6 +129,13 @@ pub(crate) enum AuthMethod {
     Secret,
     /// App registration that trusts the token in the file AZURE_FEDERATED_TOKEN_FILE, as in Kubernetes
     WorkloadIdentity,
+}
+
+impl AuthMethod {
+    /// The name by which `--auth` takes it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// Forms of a result. The hidden ones carry record batches and belong to `sql query`.

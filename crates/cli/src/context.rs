@@ -18,6 +18,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use azconnect_auth::SharedTokenCache;
 use azure_core::{credentials::TokenCredential, http::Transport};
 
 use crate::{
@@ -96,6 +97,13 @@ impl Context {
     /// The credential that the identity options name; its token cache is shared by all who ask here.
     pub(crate) fn credential(&self) -> Result<Arc<dyn TokenCredential>, Failure> {
         get_or_try_init(&self.credential, || credential::build(self)).cloned()
+    }
+
+    /// The folder of `--token-cache`, if one is named.
+    pub(crate) fn token_cache(&self) -> Result<Option<SharedTokenCache>, Failure> {
+        let folder = self.options.credential.token_cache.as_ref();
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        Ok(folder.map(SharedTokenCache::open).transpose()?)
     }
 
     /// Certificates to trust beside the system's, as PEM, if the cloud has any.

@@ -1,7 +1,7 @@
 //! From the identity options, the environment and the cloud to a credential, and to its description.
 //!
 //! What is chosen is decided in `credential/plan.rs`; a credential that was chosen and fails is an error, and
-//! never a reason to try another.
+//! never a reason to try another. Only one that does not exist here gives way, where the user named several.
 
 mod certificate;
 mod description;
@@ -10,8 +10,9 @@ mod plan;
 use std::sync::Arc;
 
 use azconnect_auth::{
-    AssertionSource, ClientAssertionCredential, ClientCertificateCredential,
-    ClientSecretCredential, Env, Identity, ManagedIdentityCredential, TOKEN_EXCHANGE_SCOPE, env,
+    AssertionSource, AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential,
+    ClientAssertionCredential, ClientCertificateCredential, ClientSecretCredential, Env, Identity,
+    ManagedIdentityCredential, RetryOptions, TOKEN_EXCHANGE_SCOPE, env,
 };
 use azure_core::credentials::TokenCredential;
 use url::Url;
@@ -23,25 +24,39 @@ use crate::{context::Context, failure::Failure};
 /// Builds the credential that the options name. Sends nothing.
 pub(crate) fn build(context: &Context) -> Result<Arc<dyn TokenCredential>, Failure> {
     let env = environment(context);
-    let plan = Plan::make(context.credential_options(), &env)?;
-    Ok(match Credential::build(context, &env, &plan)? {
-        Credential::Certificate(credential) => credential,
-        Credential::Federated(credential) => credential,
-        Credential::ManagedIdentity(credential) => credential,
-        Credential::Secret(credential) => credential,
-    })
+    let plans = Plan::make(context.credential_options(), &env)?;
+    if let [plan] = plans.as_slice() {
+        return Ok(Credential::build(context, &env, plan, Place::Alone)?.into_token_credential());
+    }
+    let links = plans.iter().map(|plan| {
+        let credential = Credential::build(context, &env, plan, Place::InAChain)?;
+        Ok((plan.method.name(), credential.into_token_credential()))
+    });
+    let links = links.collect::<Result<Vec<_>, Failure>>()?;
+    Ok(ChainedTokenCredential::new(links)?)
 }
 
 /// The tenant that a token will be of, as far as the settings tell: a managed identity does not say.
 pub(crate) fn tenant_id(context: &Context) -> Result<Option<String>, Failure> {
-    let plan = Plan::make(context.credential_options(), &environment(context))?;
-    Ok(match plan.proof {
+    let plans = Plan::make(context.credential_options(), &environment(context))?;
+    let [plan] = plans.as_slice() else { return Ok(None) };
+    Ok(match &plan.proof {
         Proof::Certificate { app, .. }
         | Proof::FederatedIdentity { app, .. }
         | Proof::Secret { app }
         | Proof::WorkloadIdentity { app, .. } => Some(app.tenant_id.to_string()),
+        Proof::AzureCli { tenant_id } | Proof::AzureDeveloperCli { tenant_id } => {
+            tenant_id.as_ref().map(ToString::to_string)
+        }
         Proof::ManagedIdentity { .. } => None,
     })
+}
+
+/// Whether another credential stands ready in case that one does not exist here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    Alone,
+    InAChain,
 }
 
 /// A credential whose kind is still known.
@@ -50,11 +65,26 @@ enum Credential {
     Federated(Arc<ClientAssertionCredential>),
     ManagedIdentity(Arc<ManagedIdentityCredential>),
     Secret(Arc<ClientSecretCredential>),
+    Tool(Arc<dyn TokenCredential>),
 }
 
 impl Credential {
-    fn build(context: &Context, env: &Env, plan: &Plan) -> Result<Self, Failure> {
+    fn build(context: &Context, env: &Env, plan: &Plan, place: Place) -> Result<Self, Failure> {
         Ok(match &plan.proof {
+            Proof::AzureCli { tenant_id } => {
+                let mut builder = AzureCliCredential::builder();
+                if let Some(tenant_id) = tenant_id {
+                    builder = builder.with_tenant_id(tenant_id.clone());
+                }
+                Self::Tool(builder.build()?)
+            }
+            Proof::AzureDeveloperCli { tenant_id } => {
+                let mut builder = AzureDeveloperCliCredential::builder();
+                if let Some(tenant_id) = tenant_id {
+                    builder = builder.with_tenant_id(tenant_id.clone());
+                }
+                Self::Tool(builder.build()?)
+            }
             Proof::Certificate { app, location } => {
                 let pem = certificate::load(location, env)?;
                 let mut builder = ClientCertificateCredential::builder(
@@ -67,16 +97,19 @@ impl Credential {
                 if wants_chain(env) {
                     builder = builder.with_certificate_chain();
                 }
+                if let Some(cache) = context.token_cache()? {
+                    builder = builder.with_shared_token_cache(cache);
+                }
                 Self::Certificate(builder.build()?)
             }
             Proof::FederatedIdentity { app, identity } => {
-                let credential = managed_identity(context, env, identity)?;
+                let credential = managed_identity(context, env, identity, place)?;
                 let scope = exchange_scope(&context.cloud()?.name).to_owned();
                 let source = AssertionSource::Credential { credential, scope };
                 Self::Federated(federated(context, env, app, source)?)
             }
             Proof::ManagedIdentity { identity } => {
-                Self::ManagedIdentity(managed_identity(context, env, identity)?)
+                Self::ManagedIdentity(managed_identity(context, env, identity, place)?)
             }
             Proof::Secret { app } => {
                 let secret = env.get_secret(env::AZURE_CLIENT_SECRET).ok_or_else(|| {
@@ -84,10 +117,13 @@ impl Credential {
                         "set AZURE_CLIENT_SECRET; there is no option for it, since command lines are public",
                     )
                 })?;
-                let builder =
+                let mut builder =
                     ClientSecretCredential::builder(app.tenant_id.clone(), app.client_id, secret)
                         .with_authority_host(authority_host(context, env)?.0)
                         .with_transport(context.transport()?);
+                if let Some(cache) = context.token_cache()? {
+                    builder = builder.with_shared_token_cache(cache);
+                }
                 Self::Secret(builder.build()?)
             }
             Proof::WorkloadIdentity { app, token_file } => {
@@ -96,12 +132,23 @@ impl Credential {
             }
         })
     }
+
+    fn into_token_credential(self) -> Arc<dyn TokenCredential> {
+        match self {
+            Self::Certificate(credential) => credential,
+            Self::Federated(credential) => credential,
+            Self::ManagedIdentity(credential) => credential,
+            Self::Secret(credential) => credential,
+            Self::Tool(credential) => credential,
+        }
+    }
 }
 
 fn managed_identity(
     context: &Context,
     env: &Env,
     identity: &Identity,
+    place: Place,
 ) -> Result<Arc<ManagedIdentityCredential>, Failure> {
     let mut builder =
         ManagedIdentityCredential::builder().with_env(env).with_identity(identity.clone());
@@ -113,6 +160,13 @@ fn managed_identity(
     if env.get(env::IDENTITY_ENDPOINT).is_some_and(|url| url.starts_with("https:")) {
         builder = builder.with_transport(context.direct_transport()?);
     }
+    if place == Place::InAChain {
+        // One second tells whether there is such an endpoint.
+        builder = builder.with_retry(RetryOptions::managed_identity().with_max_unanswered(1));
+    }
+    if let Some(cache) = context.token_cache()? {
+        builder = builder.with_shared_token_cache(cache);
+    }
     Ok(builder.build()?)
 }
 
@@ -122,9 +176,13 @@ fn federated(
     app: &App,
     source: AssertionSource,
 ) -> Result<Arc<ClientAssertionCredential>, Failure> {
-    let builder = ClientAssertionCredential::builder(app.tenant_id.clone(), app.client_id, source)
-        .with_authority_host(authority_host(context, env)?.0)
-        .with_transport(context.transport()?);
+    let mut builder =
+        ClientAssertionCredential::builder(app.tenant_id.clone(), app.client_id, source)
+            .with_authority_host(authority_host(context, env)?.0)
+            .with_transport(context.transport()?);
+    if let Some(cache) = context.token_cache()? {
+        builder = builder.with_shared_token_cache(cache);
+    }
     Ok(builder.build()?)
 }
 
@@ -142,7 +200,11 @@ fn exchange_scope(cloud: &str) -> &'static str {
 /// The variables that decide about credentials, as a value.
 fn environment(context: &Context) -> Env {
     let environment = context.environment();
-    let names = env::ALL.iter().chain(&[plan::AZCONNECT_AUTH, plan::AZCONNECT_IDENTITY]);
+    let names = env::ALL.iter().chain(&[
+        plan::AZCONNECT_AUTH,
+        plan::AZCONNECT_IDENTITY,
+        plan::AZCONNECT_TOKEN_CACHE,
+    ]);
     names.filter_map(|name| Some((*name, environment.get(name)?))).collect()
 }
 

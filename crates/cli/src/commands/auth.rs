@@ -79,8 +79,8 @@ pub(crate) async fn run(args: AuthArgs, context: &Context) -> Result<(), Failure
             print_token(&token, context)
         }
         AuthCommand::Describe => {
-            let (description, problem) = credential::describe(context)?;
-            print_description(&description, context.printer())?;
+            let (descriptions, problem) = credential::describe(context)?;
+            print_descriptions(&descriptions, context.printer())?;
             problem.map_or(Ok(()), Err)
         }
         AuthCommand::Whoami(args) => {
@@ -126,12 +126,16 @@ fn print_token(token: &AccessToken, context: &Context) -> Result<(), Failure> {
     }
 }
 
-fn print_description(description: &Description, printer: Printer) -> Result<(), Failure> {
+fn print_descriptions(descriptions: &[Description], printer: Printer) -> Result<(), Failure> {
     if printer.format() == OutputFormat::Json {
-        return printer.json(description);
+        // An object, unless several credentials were named.
+        return match descriptions {
+            [description] => printer.json(description),
+            several => printer.json(several),
+        };
     }
     printer.records(
-        &description.lines(),
+        &descriptions.iter().flat_map(Description::lines).collect::<Vec<_>>(),
         &[
             Column::text("SETTING", |line| line.name.to_owned()),
             Column::text("VALUE", |line| line.value.clone()),
@@ -145,16 +149,23 @@ Which credential is used, first that applies:
   1. what `--auth` or AZCONNECT_AUTH says
   2. `--certificate` or `--batch-certificate`: the certificate of an app registration
      `--identity`: a managed identity
-  3. AZCONNECT_IDENTITY; AZURE_CLIENT_SECRET; AZURE_CLIENT_CERTIFICATE_PATH;
-     AZURE_FEDERATED_TOKEN_FILE (workload identity)
+  3. AZCONNECT_IDENTITY; AZURE_TOKEN_CREDENTIALS; AZURE_CLIENT_SECRET;
+     AZURE_CLIENT_CERTIFICATE_PATH; AZURE_FEDERATED_TOKEN_FILE (workload identity)
   4. the managed identity of this machine
 A credential that was chosen and fails is an error; no other is tried.
+Of several that `--auth` names, the first that exists on this machine is used.
 An app that trusts a managed identity needs no certificate: `--auth federated-identity` with
 `--tenant-id` and `--client-id` of the app and `--identity` of the machine.
 
 Examples:
   azconnect auth describe
-  azconnect auth token --scope https://vault.azure.net/.default";
+  azconnect auth token --scope https://vault.azure.net/.default
+
+  On Azure the identity of the machine, on a laptop whoever is signed in:
+    azconnect auth whoami --auth managed-identity,azure-cli
+
+  A hundred tasks of a Batch node share one request:
+    azconnect auth whoami --token-cache \"$AZ_BATCH_NODE_SHARED_DIR/tokens\"";
 
 const TOKEN_EXAMPLES: &str = "\
 Examples:

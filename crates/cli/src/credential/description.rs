@@ -2,13 +2,12 @@
 
 use azconnect_auth::{Env, env};
 use azconnect_cert_tools::{Thumbprint, ThumbprintAlgorithm};
-use clap::ValueEnum;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{
-    Credential, authority_host, environment,
-    plan::{Plan, Setting, Source},
+    Credential, Place, authority_host, environment,
+    plan::{AZCONNECT_TOKEN_CACHE, Plan, Setting, Source, source},
     wants_chain,
 };
 use crate::{context::Context, failure::Failure};
@@ -41,27 +40,36 @@ impl Description {
     }
 }
 
-/// Describes the credential that the options name. Reads the certificate, and sends nothing.
+/// Describes the credential that the options name, or several in their order. Reads certificates, and sends nothing.
 ///
-/// The second value is what stands in the credential's way: a wrong setting does not hide the others.
-pub(crate) fn describe(context: &Context) -> Result<(Description, Option<Failure>), Failure> {
+/// The second value is what stands in a credential's way: a wrong setting does not hide the others.
+pub(crate) fn describe(context: &Context) -> Result<(Vec<Description>, Option<Failure>), Failure> {
     let env = environment(context);
-    let plan = Plan::make(context.credential_options(), &env)?;
-    let (mut settings, problem) = match Credential::build(context, &env, &plan) {
-        Ok(credential) => (facts(context, &env, &credential)?, None),
-        Err(failure) => (Vec::new(), Some(failure)),
-    };
-    let mut all = plan.settings;
-    all.append(&mut settings);
-    let description = Description {
-        method: plan
-            .method
-            .to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_owned()),
-        reason: plan.reason,
-        settings: all.into_iter().map(DescribedSetting::from).collect(),
-    };
-    Ok((description, problem))
+    let plans = Plan::make(context.credential_options(), &env)?;
+    let place = if plans.len() == 1 { Place::Alone } else { Place::InAChain };
+    let mut first_problem = None;
+    let mut descriptions = Vec::new();
+    for plan in plans {
+        let facts = Credential::build(context, &env, &plan, place)
+            .and_then(|credential| facts(context, &env, &credential));
+        let facts = facts.unwrap_or_else(|failure| {
+            first_problem.get_or_insert(failure);
+            Vec::new()
+        });
+        let settings = plan.settings.into_iter().chain(facts).chain(token_cache(context, &env));
+        descriptions.push(Description {
+            method: plan.method.name(),
+            reason: plan.reason,
+            settings: settings.map(DescribedSetting::from).collect(),
+        });
+    }
+    Ok((descriptions, first_problem))
+}
+
+fn token_cache(context: &Context, env: &Env) -> Option<Setting> {
+    let folder = context.credential_options().token_cache.as_ref()?.display().to_string();
+    let source = source("--token-cache", AZCONNECT_TOKEN_CACHE, &folder, env);
+    Some(Setting { name: "token cache", value: folder, source })
 }
 
 /// What is known once the credential is built.
@@ -99,6 +107,8 @@ fn facts(context: &Context, env: &Env, credential: &Credential) -> Result<Vec<Se
         Credential::ManagedIdentity(credential) => {
             let source = if env.contains(env::IDENTITY_ENDPOINT) {
                 Source::Environment(env::IDENTITY_ENDPOINT)
+            } else if env.contains(env::MSI_ENDPOINT) {
+                Source::Environment(env::MSI_ENDPOINT)
             } else if context.cloud()?.imds_endpoint.is_some() {
                 Source::Cloud(context.cloud()?.name.clone())
             } else if env.contains(env::AZURE_POD_IDENTITY_AUTHORITY_HOST) {
@@ -106,11 +116,17 @@ fn facts(context: &Context, env: &Env, credential: &Credential) -> Result<Vec<Se
             } else {
                 Source::Default
             };
+            settings.push(Setting {
+                name: "asked",
+                value: credential.source().name().to_owned(),
+                source: source.clone(),
+            });
             settings.push(endpoint(credential.source().endpoint(), source));
         }
         Credential::Secret(credential) => {
             settings.push(endpoint(credential.token_endpoint(), authority_host(context, env)?.1));
         }
+        Credential::Tool(_) => {}
     }
     Ok(settings)
 }

@@ -1,14 +1,13 @@
 //! Which credential to use, and why: the only place that weighs options against the environment.
 //!
 //! First that applies: `--auth` (or `AZCONNECT_AUTH`); an option on the command line (`--certificate` and
-//! `--batch-certificate`, or `--identity`); the environment (`AZCONNECT_IDENTITY`, then `AZURE_CLIENT_SECRET`, then
-//! `AZURE_CLIENT_CERTIFICATE_PATH`, then `AZURE_FEDERATED_TOKEN_FILE`, in the order of the other Azure tools); managed
-//! identity.
+//! `--batch-certificate`, or `--identity`); the environment (`AZCONNECT_IDENTITY`, then `AZURE_TOKEN_CREDENTIALS`, then
+//! `AZURE_CLIENT_SECRET`, then `AZURE_CLIENT_CERTIFICATE_PATH`, then `AZURE_FEDERATED_TOKEN_FILE`, in the order of the
+//! other Azure tools); managed identity.
 
 use std::{fmt, path::PathBuf};
 
 use azconnect_auth::{ClientId, Env, Identity, TenantId, env};
-use clap::ValueEnum;
 
 use crate::{
     cli::{AuthMethod, CredentialOptions},
@@ -28,6 +27,12 @@ pub(super) struct Plan {
 /// What the credential is made of.
 #[derive(Debug)]
 pub(super) enum Proof {
+    AzureCli {
+        tenant_id: Option<TenantId>,
+    },
+    AzureDeveloperCli {
+        tenant_id: Option<TenantId>,
+    },
     Certificate {
         app: App,
         location: CertificateLocation,
@@ -85,11 +90,26 @@ pub(super) enum Source {
 }
 
 impl Plan {
-    /// Chooses a credential. Reads no file and sends nothing.
-    pub(super) fn make(options: &CredentialOptions, env: &Env) -> Result<Self, Failure> {
-        let (method, reason) = choose(options, env)?;
+    /// Chooses a credential, or several of which the first that exists is to be used. Reads no file and sends nothing.
+    pub(super) fn make(options: &CredentialOptions, env: &Env) -> Result<Vec<Self>, Failure> {
+        let (methods, reason) = choose(options, env)?;
+        methods.into_iter().map(|method| Self::of(method, &reason, options, env)).collect()
+    }
+
+    fn of(
+        method: AuthMethod,
+        reason: &str,
+        options: &CredentialOptions,
+        env: &Env,
+    ) -> Result<Self, Failure> {
         let mut settings = Vec::new();
         let proof = match method {
+            AuthMethod::AzureCli => {
+                Proof::AzureCli { tenant_id: tenant(options, env, &mut settings)? }
+            }
+            AuthMethod::AzureDeveloperCli => {
+                Proof::AzureDeveloperCli { tenant_id: tenant(options, env, &mut settings)? }
+            }
             AuthMethod::Certificate => {
                 let app = app(options, env, &mut settings)?;
                 let location = certificate(options, env, &mut settings)?;
@@ -134,16 +154,15 @@ impl Plan {
                 Proof::WorkloadIdentity { app, token_file: token_file.into() }
             }
         };
-        Ok(Self { method, reason, proof, settings })
+        Ok(Self { method, reason: reason.to_owned(), proof, settings })
     }
 }
 
-fn choose(options: &CredentialOptions, env: &Env) -> Result<(AuthMethod, String), Failure> {
-    if let Some(method) = options.auth {
-        let name = method.to_possible_value();
-        let name = name.as_ref().map_or("", |value| value.get_name());
-        let source = source("--auth", AZCONNECT_AUTH, name, env);
-        return Ok((method, format!("{source} says so")));
+fn choose(options: &CredentialOptions, env: &Env) -> Result<(Vec<AuthMethod>, String), Failure> {
+    if !options.auth.is_empty() {
+        let names: Vec<_> = options.auth.iter().map(|method| method.name()).collect();
+        let source = source("--auth", AZCONNECT_AUTH, &names.join(","), env);
+        return Ok((options.auth.clone(), format!("{source} says so")));
     }
     let certificate_option = if options.batch_certificate.is_some() {
         Some(Source::Option("--batch-certificate"))
@@ -155,7 +174,15 @@ fn choose(options: &CredentialOptions, env: &Env) -> Result<(AuthMethod, String)
         .as_ref()
         .map(|identity| source("--identity", AZCONNECT_IDENTITY, identity, env));
     let because = |source: &Source| format!("{source} is given");
-    Ok(match (&certificate_option, &identity_source) {
+    let is_chosen_by_option = matches!(certificate_option, Some(Source::Option(_)));
+    if !is_chosen_by_option
+        && identity_source.is_none()
+        && let Some(methods) = of_token_credentials(env)?
+    {
+        let source = Source::Environment(env::AZURE_TOKEN_CREDENTIALS);
+        return Ok((methods, format!("{source} says so")));
+    }
+    let (method, reason) = match (&certificate_option, &identity_source) {
         (Some(certificate @ Source::Option(_)), Some(identity @ Source::Option(_))) => {
             return Err(Failure::usage(format!(
                 "{certificate} and {identity} ask for different credentials"
@@ -180,7 +207,48 @@ fn choose(options: &CredentialOptions, env: &Env) -> Result<(AuthMethod, String)
             AuthMethod::ManagedIdentity,
             "neither a certificate nor a client secret is given".to_owned(),
         ),
-    })
+    };
+    Ok((vec![method], reason))
+}
+
+/// What the variable of the other Azure tools asks for; nothing if it leaves the choice open.
+///
+/// Spec: <https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains>
+fn of_token_credentials(env: &Env) -> Result<Option<Vec<AuthMethod>>, Failure> {
+    let Some(wanted) = env.get(env::AZURE_TOKEN_CREDENTIALS) else { return Ok(None) };
+    let methods = match wanted.to_ascii_lowercase().as_str() {
+        "prod" => return Ok(None),
+        "dev" => vec![AuthMethod::AzureCli, AuthMethod::AzureDeveloperCli],
+        "azureclicredential" => vec![AuthMethod::AzureCli],
+        "azuredeveloperclicredential" => vec![AuthMethod::AzureDeveloperCli],
+        "environmentcredential" if env.contains(env::AZURE_CLIENT_SECRET) => {
+            vec![AuthMethod::Secret]
+        }
+        "environmentcredential" => vec![AuthMethod::Certificate],
+        "managedidentitycredential" => vec![AuthMethod::ManagedIdentity],
+        "workloadidentitycredential" => vec![AuthMethod::WorkloadIdentity],
+        _ => {
+            return Err(Failure::usage(format!(
+                "`{wanted}` of AZURE_TOKEN_CREDENTIALS is not supported"
+            ))
+            .with_hint("say by `--auth` which proof to use"));
+        }
+    };
+    Ok(Some(methods))
+}
+
+/// The tenant for which a developer tool is asked, if one is named.
+fn tenant(
+    options: &CredentialOptions,
+    env: &Env,
+    settings: &mut Vec<Setting>,
+) -> Result<Option<TenantId>, Failure> {
+    let Some(tenant) = options.tenant_id.as_deref().filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let source = source("--tenant-id", env::AZURE_TENANT_ID, tenant, env);
+    settings.push(Setting { name: "tenant id", value: tenant.to_owned(), source });
+    tenant.parse().map(Some).map_err(wrong_usage)
 }
 
 fn app(
@@ -298,7 +366,12 @@ fn wrong_usage(error: azconnect_auth::Error) -> Failure {
 
 /// Where an option's value came from. The parser of the command line takes the variable in the option's place, so
 /// that the two can be told apart by their values only; if these are equal, so is the outcome.
-fn source(option: &'static str, variable: &'static str, value: &str, env: &Env) -> Source {
+pub(super) fn source(
+    option: &'static str,
+    variable: &'static str,
+    value: &str,
+    env: &Env,
+) -> Source {
     if env.get(variable) == Some(value) {
         Source::Environment(variable)
     } else {
@@ -320,6 +393,8 @@ impl fmt::Display for Source {
 
 /// Variable of `--auth`.
 pub(super) const AZCONNECT_AUTH: &str = "AZCONNECT_AUTH";
+/// Variable of `--token-cache`.
+pub(super) const AZCONNECT_TOKEN_CACHE: &str = "AZCONNECT_TOKEN_CACHE";
 /// Variable of `--identity`.
 pub(super) const AZCONNECT_IDENTITY: &str = "AZCONNECT_IDENTITY";
 

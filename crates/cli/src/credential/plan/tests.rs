@@ -30,9 +30,14 @@ fn options(arguments: &[&str], variables: &[(&'static str, &str)]) -> (Credentia
     (options, env)
 }
 
-fn plan(arguments: &[&str], variables: &[(&'static str, &str)]) -> Result<Plan, Failure> {
+fn plans(arguments: &[&str], variables: &[(&'static str, &str)]) -> Result<Vec<Plan>, Failure> {
     let (options, env) = options(arguments, variables);
     Plan::make(&options, &env)
+}
+
+fn plan(arguments: &[&str], variables: &[(&'static str, &str)]) -> Result<Plan, Failure> {
+    let [plan] = plans(arguments, variables)?.try_into().unwrap();
+    Ok(plan)
 }
 
 const APP: [(&str, &str); 2] = [(env::AZURE_TENANT_ID, TENANT), (env::AZURE_CLIENT_ID, CLIENT)];
@@ -40,6 +45,10 @@ const SECRET: (&str, &str) = (env::AZURE_CLIENT_SECRET, "canary-4711");
 const CERTIFICATE: (&str, &str) = (env::AZURE_CLIENT_CERTIFICATE_PATH, "app.pem");
 const TOKEN_FILE: (&str, &str) = (env::AZURE_FEDERATED_TOKEN_FILE, "token");
 const NAMED: (&str, &str) = (AZCONNECT_IDENTITY, IDENTITY);
+
+fn only(name: &'static str) -> (&'static str, &'static str) {
+    (env::AZURE_TOKEN_CREDENTIALS, name)
+}
 
 #[test]
 fn the_first_that_applies_is_chosen_and_says_why() {
@@ -112,6 +121,36 @@ fn the_first_that_applies_is_chosen_and_says_why() {
             "--identity is given",
         ),
         (
+            &[],
+            vec![tenant, client, SECRET, only("ManagedIdentityCredential")],
+            AuthMethod::ManagedIdentity,
+            "environment AZURE_TOKEN_CREDENTIALS says so",
+        ),
+        (
+            &[],
+            vec![tenant, client, CERTIFICATE, only("environmentcredential")],
+            AuthMethod::Certificate,
+            "environment AZURE_TOKEN_CREDENTIALS says so",
+        ),
+        (
+            &[],
+            vec![tenant, client, SECRET, only("prod")],
+            AuthMethod::Secret,
+            "environment AZURE_CLIENT_SECRET is given",
+        ),
+        (
+            &["--certificate", "x.pem"],
+            vec![tenant, client, only("AzureCliCredential")],
+            AuthMethod::Certificate,
+            "--certificate is given",
+        ),
+        (
+            &["--auth", "azure-cli"],
+            vec![SECRET, only("ManagedIdentityCredential")],
+            AuthMethod::AzureCli,
+            "--auth says so",
+        ),
+        (
             &["--auth", "certificate"],
             vec![tenant, client, SECRET, CERTIFICATE],
             AuthMethod::Certificate,
@@ -125,6 +164,21 @@ fn the_first_that_applies_is_chosen_and_says_why() {
             "{arguments:?} {variables:?}"
         );
     }
+}
+
+#[test]
+fn several_methods_make_a_chain_in_their_order() {
+    let methods = |arguments: &[&str], variables: &[(&'static str, &str)]| {
+        let plans = plans(arguments, variables).unwrap();
+        plans.into_iter().map(|plan| plan.method).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        methods(&["--auth", "managed-identity,azure-cli"], &[NAMED]),
+        [AuthMethod::ManagedIdentity, AuthMethod::AzureCli]
+    );
+    assert_eq!(methods(&[], &[only("dev")]), [AuthMethod::AzureCli, AuthMethod::AzureDeveloperCli]);
+    // Half of a setting is wrong in the second place too.
+    assert!(plans(&["--auth", "managed-identity,secret"], &[]).is_err());
 }
 
 #[test]
@@ -150,6 +204,8 @@ fn what_is_half_configured_is_wrong_usage_and_not_another_credential() {
         (&[], vec![CERTIFICATE, APP[1]], "tenant id"),
         (&["--auth", "certificate"], APP.to_vec(), "no certificate"),
         (&["--certificate", "x", "--identity", "system"], vec![], "different credentials"),
+        (&[], vec![only("EnvironmentCredential"), APP[0], APP[1]], "no certificate"),
+        (&[], vec![only("VisualStudioCodeCredential")], "VisualStudioCodeCredential"),
     ] {
         let failure = plan(arguments, &variables).unwrap_err();
         assert!(failure.to_string().contains(part), "{failure}");
