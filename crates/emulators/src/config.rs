@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,8 @@ use uuid::{Uuid, uuid};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    faults::FaultsConfig,
+    host::ManagedIdentityHost,
     roles::Role,
 };
 
@@ -24,11 +27,19 @@ use crate::{
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The one tenant that everybody lives in.
+    /// The tenant that everybody and everything lives in.
     pub tenant_id: Uuid,
+    /// Other tenants that Entra ID knows, and the domain names of tenants. An entry with
+    /// `tenant_id` gives the main tenant its names.
+    pub tenants: Vec<TenantConfig>,
     /// The managed identities of the machine that asks. None named by a request is fine only if
     /// one is system-assigned or there is exactly one.
     pub managed_identities: Vec<ManagedIdentityConfig>,
+    /// Which managed identities a host has, by name. A host that is not here has all of them.
+    pub host_identities: BTreeMap<ManagedIdentityHost, Vec<String>>,
+    /// Whether managed identity gives the same token, with the same end, for the same identity and
+    /// resource until shortly before it ends, as Azure does. Off, each request gets a new one.
+    pub cache_managed_identity_tokens: bool,
     /// App registrations with their secrets and certificates.
     pub apps: Vec<AppConfig>,
     /// Who may do what to which vault or account.
@@ -46,8 +57,27 @@ pub struct Config {
     /// Where the CA certificate and the cloud file go; default: a temporary folder that is removed
     /// at the end.
     pub state_dir: Option<PathBuf>,
-    /// The port of each service on loopback; 0, the default, takes any free one.
+    /// Where the Azure Arc endpoint puts its key files; default: below the state folder. Most
+    /// clients insist on the agent's own, `/var/opt/azcmagent/tokens`.
+    pub arc_tokens_dir: Option<PathBuf>,
+    /// The address of IMDS and its neighbours; default 127.0.0.1. Refused unless it is one of
+    /// loopback or the link-local 169.254.169.254 of the real service.
+    pub imds_address: Ipv4Addr,
+    /// The port of each service; 0, the default, takes any free one.
     pub ports: PortsConfig,
+    /// What goes wrong from the start on.
+    pub faults: FaultsConfig,
+}
+
+/// One tenant.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantConfig {
+    /// The tenant id.
+    pub tenant_id: Uuid,
+    /// The domain names that stand for the tenant id in an authority.
+    #[serde(default)]
+    pub domains: Vec<String>,
 }
 
 /// One managed identity.
@@ -89,6 +119,19 @@ pub struct AppConfig {
     /// The tokens of other issuers that it trusts.
     #[serde(default)]
     pub federated_identity_credentials: Vec<FederatedIdentityCredentialConfig>,
+    /// The other tenants that have consented to it.
+    #[serde(default)]
+    pub tenants: Vec<ConsentConfig>,
+}
+
+/// The service principal of an app in another tenant than its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentConfig {
+    /// One of [`Config::tenants`].
+    pub tenant_id: Uuid,
+    /// The object id of the service principal there: each tenant has one of its own.
+    pub object_id: Uuid,
 }
 
 /// A federated identity credential of an app.
@@ -177,16 +220,18 @@ pub struct SqlLoginConfig {
     pub password: SecretString,
 }
 
-/// The ports on loopback; 0 takes any free one.
+/// The ports; 0 takes any free one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PortsConfig {
-    /// IMDS and App Service managed identity, plain http.
+    /// IMDS and all other managed identity that is plain http.
     pub imds: u16,
     /// Entra ID.
     pub entra: u16,
     /// Key Vault.
     pub key_vault: u16,
+    /// The managed identity of Service Fabric, https.
+    pub service_fabric: u16,
     /// The lake's dfs endpoint.
     pub lake_dfs: u16,
     /// The lake's blob endpoint.
@@ -236,6 +281,7 @@ impl Default for Config {
         ];
         Self {
             tenant_id: uuid!("5a1e0f3c-7d2b-4c8e-9a46-0b1c2d3e4f50"),
+            tenants: Vec::new(),
             managed_identities: vec![ManagedIdentityConfig {
                 name: "uami-demo".into(),
                 client_id: uuid!("0d5c9f7e-3b1a-4e62-8f40-6a7b8c9d0e11"),
@@ -246,6 +292,8 @@ impl Default for Config {
                         .into(),
                 ),
             }],
+            host_identities: BTreeMap::new(),
+            cache_managed_identity_tokens: false,
             apps: vec![AppConfig {
                 name: "app-demo".into(),
                 client_id: uuid!("308fc1a1-6e4d-4195-b273-9daebfc03144"),
@@ -254,6 +302,7 @@ impl Default for Config {
                 certificates: Vec::new(),
                 allow_assertion_reuse: false,
                 federated_identity_credentials: Vec::new(),
+                tenants: Vec::new(),
             }],
             role_assignments: everybody
                 .into_iter()
@@ -280,7 +329,10 @@ impl Default for Config {
             storage_dir: None,
             tables_dir: None,
             state_dir: None,
+            arc_tokens_dir: None,
+            imds_address: Ipv4Addr::LOCALHOST,
             ports: PortsConfig::default(),
+            faults: FaultsConfig::default(),
         }
     }
 }

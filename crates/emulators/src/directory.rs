@@ -1,8 +1,10 @@
 //! Who exists: managed identities and apps with their credentials, role assignments, SQL users and
 //! logins. Built once from the configuration, which it checks; only certificates can be added later.
 
+mod tenants;
+
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs,
     path::Path,
     sync::{PoisonError, RwLock},
@@ -13,9 +15,12 @@ use azconnect_cert_tools::{Certificate, ThumbprintAlgorithm};
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
 
+pub(crate) use self::tenants::Tenant;
+use self::tenants::Tenants;
 use crate::{
     config::{AppConfig, Config, FederatedIdentityCredentialConfig, ManagedIdentityConfig},
     error::{Error, ErrorKind, Result},
+    host::ManagedIdentityHost,
     roles::Role,
     tokens::exchange_issuer,
 };
@@ -24,7 +29,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Directory {
     tenant_id: String,
+    tenants: Tenants,
     principals: Vec<Principal>,
+    /// The names of those that a host has, where they are not all there are.
+    host_identities: BTreeMap<ManagedIdentityHost, Vec<String>>,
     assignments: Vec<Assignment>,
     sql_users: Vec<SqlUser>,
     sql_logins: Vec<SqlLogin>,
@@ -37,7 +45,16 @@ pub(crate) struct Principal {
     /// The client id.
     pub(crate) app_id: String,
     pub(crate) name: String,
+    /// Its service principals in other tenants: none of a managed identity.
+    pub(crate) elsewhere: Vec<ServicePrincipal>,
     pub(crate) kind: PrincipalKind,
+}
+
+/// What an app is in another tenant than its own.
+#[derive(Debug)]
+pub(crate) struct ServicePrincipal {
+    pub(crate) tenant_id: String,
+    pub(crate) object_id: String,
 }
 
 /// What a principal is, with what only its kind has.
@@ -130,6 +147,8 @@ impl Directory {
             principals.push(self::app(app, &config.tenant_id.to_string())?);
         }
         refuse_duplicates(&principals)?;
+        let tenants = Tenants::new(config)?;
+        refuse_unknown_tenants(&principals, &tenants)?;
 
         let object_id = |name: &str, whose: &str| {
             principals
@@ -166,24 +185,67 @@ impl Directory {
             .iter()
             .map(|login| SqlLogin { name: login.name.clone(), password: login.password.clone() })
             .collect();
-        Ok(Self {
+        let directory = Self {
             tenant_id: config.tenant_id.to_string(),
+            tenants,
             principals,
+            host_identities: config.host_identities.clone(),
             assignments,
             sql_users,
             sql_logins,
-        })
+        };
+        directory.check_hosts()?;
+        Ok(directory)
     }
 
     pub(crate) fn tenant_id(&self) -> &str {
         &self.tenant_id
     }
 
-    /// The managed identities, in the order of the configuration.
-    pub(crate) fn managed_identities(&self) -> impl Iterator<Item = &Principal> {
+    /// All tenants.
+    pub(crate) fn tenants(&self) -> &Tenants {
+        &self.tenants
+    }
+
+    /// The managed identities that a host has, in the order of the configuration.
+    pub(crate) fn identities_on(&self, host: ManagedIdentityHost) -> Vec<&Principal> {
+        let names = self.host_identities.get(&host);
         self.principals
             .iter()
             .filter(|principal| matches!(principal.kind, PrincipalKind::ManagedIdentity { .. }))
+            .filter(|principal| names.is_none_or(|names| names.contains(&principal.name)))
+            .collect()
+    }
+
+    /// A host has identities that exist, and one system-assigned one at most.
+    fn check_hosts(&self) -> Result<()> {
+        for (host, names) in &self.host_identities {
+            let found = self.identities_on(*host);
+            if let Some(name) =
+                names.iter().find(|name| !found.iter().any(|one| one.name == **name))
+            {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("the host {host} has \"{name}\", which is no managed identity"),
+                ));
+            }
+        }
+        for host in ManagedIdentityHost::ALL {
+            let system_assigned = self.identities_on(host).into_iter().filter(|one| {
+                matches!(one.kind, PrincipalKind::ManagedIdentity { resource_id: None })
+            });
+            let count = system_assigned.count();
+            if count > 1 {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!(
+                        "{count} managed identities of the host {host} have no `resource_id`: one \
+                         machine has one system-assigned identity at most"
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The app with this client id, and what it may prove itself with.
@@ -266,6 +328,7 @@ fn managed_identity(config: &ManagedIdentityConfig) -> Principal {
         object_id: config.object_id.to_string(),
         app_id: config.client_id.to_string(),
         name: config.name.clone(),
+        elsewhere: Vec::new(),
         kind: PrincipalKind::ManagedIdentity { resource_id: config.resource_id.clone() },
     }
 }
@@ -284,6 +347,14 @@ fn app(config: &AppConfig, tenant_id: &str) -> Result<Principal> {
         object_id: config.object_id.to_string(),
         app_id: config.client_id.to_string(),
         name: config.name.clone(),
+        elsewhere: config
+            .tenants
+            .iter()
+            .map(|consent| ServicePrincipal {
+                tenant_id: consent.tenant_id.to_string(),
+                object_id: consent.object_id.to_string(),
+            })
+            .collect(),
         kind: PrincipalKind::App(AppCredentials {
             client_secrets: config.client_secrets.clone(),
             certificates: RwLock::new(certificates),
@@ -347,7 +418,7 @@ fn registered_certificate(pem: &str) -> Result<RegisteredCertificate> {
     })
 }
 
-/// Names and ids must be of one principal each, and one identity at most is system-assigned.
+/// Names and ids must be of one principal each.
 fn refuse_duplicates(principals: &[Principal]) -> Result<()> {
     let mut seen = HashSet::new();
     for principal in principals {
@@ -360,18 +431,26 @@ fn refuse_duplicates(principals: &[Principal]) -> Result<()> {
             }
         }
     }
-    let system_assigned = principals
-        .iter()
-        .filter(|one| matches!(one.kind, PrincipalKind::ManagedIdentity { resource_id: None }))
-        .count();
-    if system_assigned > 1 {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "{system_assigned} managed identities have no `resource_id`: one machine has \
-                     one system-assigned identity at most"
-            ),
-        ));
+    Ok(())
+}
+
+/// An app can be consented to in tenants that exist and are not its own.
+fn refuse_unknown_tenants(principals: &[Principal], tenants: &Tenants) -> Result<()> {
+    for principal in principals {
+        let mut seen = HashSet::from([tenants.main()]);
+        for ServicePrincipal { tenant_id, .. } in &principal.elsewhere {
+            let wrong = if tenants.find(tenant_id).is_none() {
+                "is no tenant"
+            } else if !seen.insert(tenant_id) {
+                "is its own tenant, or named twice"
+            } else {
+                continue;
+            };
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("\"{}\" is consented to in {tenant_id}, which {wrong}", principal.name),
+            ));
+        }
     }
     Ok(())
 }
@@ -385,7 +464,7 @@ fn same_secret(known: &SecretString, shown: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::RoleAssignmentConfig;
+    use crate::config::{ConsentConfig, RoleAssignmentConfig, TenantConfig};
 
     #[test]
     fn a_role_counts_for_its_resource_and_its_principal_only() {
@@ -434,5 +513,46 @@ mod tests {
         second.object_id = uuid::Uuid::new_v4();
         config.managed_identities.push(second);
         assert_eq!(Directory::new(&config).unwrap_err().kind(), ErrorKind::InvalidInput);
+        // On hosts of their own they are two machines.
+        config.host_identities = ManagedIdentityHost::ALL
+            .into_iter()
+            .map(|host| {
+                let arc = host == ManagedIdentityHost::Arc;
+                (host, vec![if arc { "second" } else { "uami-demo" }.to_owned()])
+            })
+            .collect();
+        let directory = Directory::new(&config).unwrap();
+        let on = |host| directory.identities_on(host)[0].name.as_str();
+        assert_eq!(on(ManagedIdentityHost::Arc), "second");
+        assert_eq!(on(ManagedIdentityHost::Imds), "uami-demo");
+    }
+
+    #[test]
+    fn a_host_has_managed_identities_only() {
+        let mut config = Config::default();
+        config.host_identities.insert(ManagedIdentityHost::Arc, vec!["app-demo".into()]);
+        let error = Directory::new(&config).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the host arc has \"app-demo\", which is no managed identity"
+        );
+    }
+
+    #[test]
+    fn an_app_is_consented_to_in_another_tenant_that_exists() {
+        let mut config = Config::default();
+        let consent = |tenant_id| ConsentConfig { tenant_id, object_id: uuid::Uuid::new_v4() };
+        let other = uuid::Uuid::new_v4();
+        config.tenants = vec![TenantConfig { tenant_id: other, domains: Vec::new() }];
+        config.apps[0].tenants = vec![consent(other)];
+        Directory::new(&config).unwrap();
+        for tenants in [
+            vec![consent(uuid::Uuid::new_v4())],
+            vec![consent(config.tenant_id)],
+            vec![consent(other), consent(other)],
+        ] {
+            config.apps[0].tenants = tenants;
+            assert_eq!(Directory::new(&config).unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
     }
 }

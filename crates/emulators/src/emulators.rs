@@ -15,7 +15,6 @@ use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use uuid::Uuid;
 
 use crate::{
     cloud::CloudFile,
@@ -23,11 +22,13 @@ use crate::{
     directory::{Directory, Principal, PrincipalKind},
     error::{Error, ErrorKind, Result},
     faults::{Faults, Service, throttled},
-    identity, key_vault, lake,
+    identity::{self, ManagedIdentityState},
+    key_vault, lake,
+    requests::{Requests, counted},
     serve::serve_http,
     state::ServiceState,
     tls::TlsMaterial,
-    tokens::TokenAuthority,
+    tokens::{TokenAuthority, Wanted},
 };
 
 /// All emulators, running. Dropping it stops them and removes their temporary files.
@@ -38,22 +39,25 @@ pub struct Emulators {
     ca_pem: String,
     ca_file: PathBuf,
     cloud_file: PathBuf,
+    service_fabric_thumbprint: String,
     tasks: Vec<JoinHandle<()>>,
     // The order matters: the services are told to stop before their folder goes.
     shutdown: DropGuard,
     temporary: Option<TempDir>,
 }
 
-/// Where each service listens; always on 127.0.0.1.
+/// Where each service listens: on 127.0.0.1, but for IMDS if it is configured otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Endpoints {
-    /// Managed identity, IMDS and App Service style, plain http.
+    /// IMDS and all other managed identity that is plain http.
     pub imds: SocketAddr,
     /// Entra ID, https.
     pub entra: SocketAddr,
     /// Key Vault, https.
     pub key_vault: SocketAddr,
+    /// The managed identity of Service Fabric, https with a certificate of its own.
+    pub service_fabric: SocketAddr,
     /// The lake's dfs endpoint, https.
     pub lake_dfs: SocketAddr,
     /// The lake's blob endpoint, https.
@@ -79,9 +83,13 @@ impl Emulators {
         let (state_dir, temporary) = state_dir(&config)?;
         let storage_dir = config.storage_dir.clone().unwrap_or_else(|| state_dir.join("lake"));
         make_dir(&storage_dir)?;
+        let arc_tokens_dir =
+            config.arc_tokens_dir.clone().unwrap_or_else(|| state_dir.join("arc-tokens"));
+        make_dir(&arc_tokens_dir)?;
         // Clients in other folders must find the files that the cloud definition names.
         let state_dir = absolute(&state_dir)?;
         let storage_dir = absolute(&storage_dir)?;
+        let arc_tokens_dir = absolute(&arc_tokens_dir)?;
 
         let directory = Arc::new(Directory::new(&config)?);
         let keys_of = Arc::clone(&directory);
@@ -96,17 +104,19 @@ impl Emulators {
         let https = tls.https()?;
 
         let ports = config.ports;
-        let imds = listen("imds", ports.imds).await?;
-        let entra = listen("entra", ports.entra).await?;
-        let vault = listen("key_vault", ports.key_vault).await?;
-        let dfs = listen("lake_dfs", ports.lake_dfs).await?;
-        let blob = listen("lake_blob", ports.lake_blob).await?;
+        let imds = listen("imds", imds_address(&config)?, ports.imds).await?;
+        let entra = listen("entra", LOOPBACK, ports.entra).await?;
+        let vault = listen("key_vault", LOOPBACK, ports.key_vault).await?;
+        let fabric = listen("service_fabric", LOOPBACK, ports.service_fabric).await?;
+        let dfs = listen("lake_dfs", LOOPBACK, ports.lake_dfs).await?;
+        let blob = listen("lake_blob", LOOPBACK, ports.lake_blob).await?;
         #[cfg(feature = "synapse")]
-        let sql = listen("synapse", ports.synapse).await?;
+        let sql = listen("synapse", LOOPBACK, ports.synapse).await?;
         let endpoints = Endpoints {
             imds: imds.1,
             entra: entra.1,
             key_vault: vault.1,
+            service_fabric: fabric.1,
             lake_dfs: dfs.1,
             lake_blob: blob.1,
             #[cfg(feature = "synapse")]
@@ -123,25 +133,36 @@ impl Emulators {
         write(&cloud_file, &cloud)?;
 
         let state = Arc::new(ServiceState {
-            config,
             directory,
             tokens,
-            faults: Arc::new(Faults::default()),
+            faults: Arc::new(Faults::new(&config.faults)),
             storage_dir,
             authority_host: endpoints.authority_host(),
-            identity_header: SecretString::from(Uuid::new_v4().simple().to_string()),
+            managed_identity: ManagedIdentityState::new(&config, arc_tokens_dir),
+            requests: Arc::new(Requests::default()),
+            config,
         });
         let stop = CancellationToken::new();
         let shutdown = stop.clone().drop_guard();
         let lake = lake::open(&state)?;
         let serve = |(listener, _), tls: Option<_>, service, router: Router| {
-            let router = throttled(router, service, Arc::clone(&state.faults));
+            let router = match service {
+                // The lake takes its throttle itself: its two endpoints refuse in different formats.
+                Service::LakeBlob | Service::LakeDfs => router,
+                _ => throttled(router, service, Arc::clone(&state.faults)),
+            };
+            let router = counted(router, service, Arc::clone(&state.requests));
             serve_http(listener, tls, router, stop.clone())
         };
-        let managed_identity = identity::managed_identity_router(Arc::clone(&state));
         #[cfg_attr(not(feature = "synapse"), expect(unused_mut, reason = "only Synapse adds one"))]
         let mut tasks = vec![
-            serve(imds, None, Service::Imds, managed_identity),
+            serve(imds, None, Service::Imds, identity::managed_identity_router(Arc::clone(&state))),
+            serve(
+                fabric,
+                Some(tls.self_signed_https()?),
+                Service::Imds,
+                identity::service_fabric_router(Arc::clone(&state)),
+            ),
             serve(
                 entra,
                 Some(Arc::clone(&https)),
@@ -154,14 +175,13 @@ impl Emulators {
                 Service::KeyVault,
                 key_vault::router(Arc::clone(&state)),
             ),
-            // The lake takes its throttle itself: its two endpoints refuse in different formats.
-            serve_http(
-                dfs.0,
+            serve(
+                dfs,
                 Some(Arc::clone(&https)),
+                Service::LakeDfs,
                 lake::dfs_router(Arc::clone(&lake)),
-                stop.clone(),
             ),
-            serve_http(blob.0, Some(https), lake::blob_router(lake), stop.clone()),
+            serve(blob, Some(https), Service::LakeBlob, lake::blob_router(lake)),
         ];
         #[cfg(feature = "synapse")]
         {
@@ -181,6 +201,7 @@ impl Emulators {
             ca_pem: tls.ca_pem().to_owned(),
             ca_file,
             cloud_file,
+            service_fabric_thumbprint: tls.self_signed_thumbprint().to_owned(),
             tasks,
             shutdown,
             temporary,
@@ -214,7 +235,23 @@ impl Emulators {
 
     /// The value of `IDENTITY_HEADER`, which the App Service endpoint wants to see.
     pub fn identity_header(&self) -> &SecretString {
-        &self.state.identity_header
+        &self.state.managed_identity.secrets.app_service
+    }
+
+    /// The value of `IDENTITY_SERVER_THUMBPRINT`, by which clients know the Service Fabric endpoint.
+    pub fn service_fabric_thumbprint(&self) -> &str {
+        &self.service_fabric_thumbprint
+    }
+
+    /// How many requests a service has got since the start, be they answered or refused.
+    pub fn requests(&self, service: Service) -> u64 {
+        self.state.requests.of(service)
+    }
+
+    /// Revokes every token that was issued so far. Key Vault answers 401 to them from now on: with
+    /// a claims challenge to clients that said they understand it (`cp1`), and without to others.
+    pub fn revoke_tokens(&self) {
+        self.state.tokens.revoke();
     }
 
     /// What the emulators can be told to do wrong.
@@ -237,7 +274,8 @@ impl Emulators {
         lifetime: Duration,
     ) -> Result<SecretString> {
         let principal = self.principal(principal)?;
-        self.state.tokens.issue(principal, audience, lifetime).map(SecretString::from)
+        let wanted = Wanted::new(audience, lifetime);
+        self.state.tokens.issue(principal, &wanted).map(SecretString::from)
     }
 
     /// Registers one more certificate with an app.
@@ -259,12 +297,16 @@ impl Emulators {
     }
 
     /// The environment that makes Azure's SDKs, Microsoft's ODBC driver and azconnect use the
-    /// emulators, by variable name. It holds the identity header, which is a secret.
+    /// emulators, by variable name: managed identity as in App Service, and IMDS. It holds secrets.
+    ///
+    /// `AZCONNECT_EMULATE_HOSTS` has the variables of every
+    /// [`ManagedIdentityHost`](crate::ManagedIdentityHost) as JSON, by the name of the host.
     pub fn environment(&self) -> BTreeMap<&'static str, String> {
         let ca_file = self.ca_file.display().to_string();
-        let loopback = "localhost,127.0.0.1,::1".to_owned();
+        let loopback = "localhost,127.0.0.1,::1,169.254.169.254".to_owned();
         let mut environment = BTreeMap::from([
             ("AZCONNECT_CLOUD", self.cloud_file.display().to_string()),
+            ("AZCONNECT_EMULATE_HOSTS", self.hosts()),
             ("AZCONNECT_EMULATE_KEY_VAULT_URL", self.endpoints.key_vault_url()),
             ("AZCONNECT_EMULATE_LAKE_BLOB_URL", self.endpoints.lake_blob_url()),
             ("AZCONNECT_EMULATE_LAKE_DFS_URL", self.endpoints.lake_dfs_url()),
@@ -301,6 +343,10 @@ impl Emulators {
         drop(temporary);
     }
 
+    pub(crate) fn state(&self) -> &ServiceState {
+        &self.state
+    }
+
     fn principal(&self, name: &str) -> Result<&Principal> {
         self.state.directory.by_name(name).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("no principal is called \"{name}\""))
@@ -316,12 +362,37 @@ impl Endpoints {
 
     /// What `AZURE_POD_IDENTITY_AUTHORITY_HOST` must say: IMDS without its path.
     pub fn imds_url(&self) -> String {
-        local_url("http", "127.0.0.1", self.imds)
+        local_url("http", &self.imds.ip().to_string(), self.imds)
     }
 
-    /// What `IDENTITY_ENDPOINT` must say.
+    /// What `IDENTITY_ENDPOINT` of App Service must say.
     pub fn identity_endpoint(&self) -> String {
         self.imds_url() + identity::APP_SERVICE_PATH
+    }
+
+    /// What `IMDS_ENDPOINT` of Azure Arc must say.
+    pub fn arc_url(&self) -> String {
+        self.imds_url() + identity::ARC_PATH
+    }
+
+    /// What `IDENTITY_ENDPOINT` of Azure Arc must say.
+    pub fn arc_endpoint(&self) -> String {
+        self.arc_url() + identity::IMDS_PATH
+    }
+
+    /// What `MSI_ENDPOINT` of Cloud Shell must say.
+    pub fn cloud_shell_endpoint(&self) -> String {
+        self.imds_url() + identity::CLOUD_SHELL_PATH
+    }
+
+    /// What `MSI_ENDPOINT` of Azure Machine Learning must say.
+    pub fn machine_learning_endpoint(&self) -> String {
+        self.imds_url() + identity::MACHINE_LEARNING_PATH
+    }
+
+    /// What `IDENTITY_ENDPOINT` of Service Fabric must say.
+    pub fn service_fabric_endpoint(&self) -> String {
+        local_url("https", "localhost", self.service_fabric) + identity::IMDS_PATH
     }
 
     /// The first vault, for clients that cannot map host names.
@@ -375,13 +446,31 @@ fn write(path: &Path, contents: &[u8]) -> Result<()> {
     fs::write(path, contents).map_err(|error| Error::io("write", path, error))
 }
 
-async fn listen(service: &str, port: u16) -> Result<(TcpListener, SocketAddr)> {
+/// Where IMDS may listen: nowhere that another machine could reach.
+fn imds_address(config: &Config) -> Result<Ipv4Addr> {
+    let address = config.imds_address;
+    if address.is_loopback() || address == REAL_IMDS {
+        return Ok(address);
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("IMDS cannot listen on {address}: only on loopback or on {REAL_IMDS}"),
+    ))
+}
+
+async fn listen(service: &str, address: Ipv4Addr, port: u16) -> Result<(TcpListener, SocketAddr)> {
     let failed = |source: std::io::Error| {
-        Error::new(ErrorKind::Listen, format!("cannot listen on port {port} for {service}"))
+        let at = if address == LOOPBACK { String::new() } else { format!(" of {address}") };
+        Error::new(ErrorKind::Listen, format!("cannot listen on port {port}{at} for {service}"))
             .caused_by(source)
             .with_hint("choose another port, or 0 for any free one")
     };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+    let listener = TcpListener::bind((address, port)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }
+
+const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// Spec: <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>
+const REAL_IMDS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);

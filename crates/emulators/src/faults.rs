@@ -1,8 +1,13 @@
 //! What the emulators can be told to do wrong, so that a client's behaviour then can be tested.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU32, Ordering},
+mod managed_identity;
+
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use axum::{
@@ -12,15 +17,19 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
 use serde_json::json;
 
-/// The services that can be told to fail.
+pub(crate) use self::managed_identity::faulty;
+pub use self::managed_identity::{IdentityFault, IdentityFaultConfig, Lasting};
+
+/// The services that can be told to fail and are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Service {
     /// Entra ID's token endpoint.
     Entra,
-    /// Managed identity, IMDS and App Service style.
+    /// Managed identity on every host, be it IMDS or another.
     Imds,
     /// Key Vault.
     KeyVault,
@@ -30,17 +39,73 @@ pub enum Service {
     LakeDfs,
 }
 
+impl Service {
+    /// Every service.
+    pub const ALL: [Self; 5] =
+        [Self::Entra, Self::Imds, Self::KeyVault, Self::LakeBlob, Self::LakeDfs];
+
+    /// The name, as in the keys of the ports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Entra => "entra",
+            Self::Imds => "imds",
+            Self::KeyVault => "key_vault",
+            Self::LakeBlob => "lake_blob",
+            Self::LakeDfs => "lake_dfs",
+        }
+    }
+}
+
+/// The faults from the start on; none by default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FaultsConfig {
+    /// The faults of managed identity, one after the other.
+    pub managed_identity: Vec<IdentityFaultConfig>,
+    /// How many requests for a managed identity's token are answered within a second; the service
+    /// itself takes about 5. Default: no limit.
+    pub managed_identity_requests_per_second: Option<NonZeroU32>,
+}
+
 /// Switches for faults, reached through [`Emulators::faults`](crate::Emulators::faults).
 ///
-/// A fault is used up by the requests it hits; none is set at the start.
+/// A fault is used up by the requests it hits.
 #[derive(Debug, Default)]
 pub struct Faults {
-    throttled: [AtomicU32; 5],
+    throttled: [AtomicU32; Service::ALL.len()],
+    managed_identity: managed_identity::Queue,
+    managed_identity_rate: managed_identity::RateLimit,
     lake_cut: Mutex<Option<u64>>,
     synapse_cut: Mutex<Option<u64>>,
 }
 
 impl Faults {
+    /// Those from the start on.
+    pub(crate) fn new(config: &FaultsConfig) -> Self {
+        let faults = Self::default();
+        for one in &config.managed_identity {
+            faults.break_managed_identity(one.fault, one.lasting);
+        }
+        faults.limit_managed_identity(config.managed_identity_requests_per_second);
+        faults
+    }
+
+    /// Lets managed identity fail on every host, once the faults that were set before are over.
+    pub fn break_managed_identity(&self, fault: IdentityFault, lasting: Lasting) {
+        self.managed_identity.push(fault, lasting);
+    }
+
+    /// Takes back all that [`Faults::break_managed_identity`] has set.
+    pub fn mend_managed_identity(&self) {
+        self.managed_identity.clear();
+    }
+
+    /// Answers 429 with `Retry-After: 1` to each request for a managed identity's token that is not
+    /// among the first `per_second` of the second before it. `None`, the default, is no limit.
+    pub fn limit_managed_identity(&self, per_second: Option<NonZeroU32>) {
+        self.managed_identity_rate.set(per_second);
+    }
+
     /// Answers the next `count` requests to `service` with its "too many requests": 429 with
     /// `Retry-After: 1`, or 503 `ServerBusy` for the lake. Zero takes the fault back.
     pub fn throttle(&self, service: Service, count: u32) {

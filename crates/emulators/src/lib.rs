@@ -7,9 +7,11 @@ mod directory;
 mod emulators;
 mod error;
 mod faults;
+mod host;
 mod identity;
 mod key_vault;
 mod lake;
+mod requests;
 mod roles;
 mod serve;
 mod state;
@@ -20,11 +22,13 @@ mod tokens;
 
 pub use self::{
     config::{
-        AccountConfig, AppConfig, Config, FederatedIdentityCredentialConfig, ManagedIdentityConfig,
-        PortsConfig, RoleAssignmentConfig, SqlConfig, SqlLoginConfig, SqlUserConfig, VaultConfig,
+        AccountConfig, AppConfig, Config, ConsentConfig, FederatedIdentityCredentialConfig,
+        ManagedIdentityConfig, PortsConfig, RoleAssignmentConfig, SqlConfig, SqlLoginConfig,
+        SqlUserConfig, TenantConfig, VaultConfig,
     },
     emulators::{Emulators, Endpoints},
     error::{Error, ErrorKind, Result},
-    faults::{Faults, Service},
+    faults::{Faults, FaultsConfig, IdentityFault, IdentityFaultConfig, Lasting, Service},
+    host::ManagedIdentityHost,
     roles::Role,
 };

@@ -1,9 +1,10 @@
 //! Serves an HTTP router on a listener, with or without TLS, until told to stop.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, response::Response};
+use futures::future::BoxFuture;
+use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -15,6 +16,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The extension of a response that is not to be sent: the connection closes in its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HangUp;
 
 /// Accepts connections until `shutdown` is cancelled; then lets requests under way finish. The
 /// returned task ends once the last connection has.
@@ -78,7 +83,7 @@ async fn serve_connection(
 ) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), Answering(TowerToHyperService::new(router)));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -91,5 +96,36 @@ async fn serve_connection(
         tracing::debug!(%error, "a connection ended early");
     }
 }
+
+/// The router, and the choice not to answer, which hyper takes as an error of the service.
+struct Answering(TowerToHyperService<Router>);
+
+impl Service<Request<Incoming>> for Answering {
+    type Response = Response;
+    type Error = HangUp;
+    type Future = BoxFuture<'static, Result<Response, HangUp>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            let response = match answer.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            match response.extensions().get::<HangUp>() {
+                None => Ok(response),
+                Some(hang_up) => Err(*hang_up),
+            }
+        })
+    }
+}
+
+impl fmt::Display for HangUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not answered on request")
+    }
+}
+
+impl std::error::Error for HangUp {}
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use secrecy::SecretString;
-
-use crate::{config::Config, directory::Directory, faults::Faults, tokens::TokenAuthority};
+use crate::{
+    config::Config, directory::Directory, faults::Faults, identity::ManagedIdentityState,
+    requests::Requests, tokens::TokenAuthority,
+};
 
 /// One value, shared by all services behind an `Arc`.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct ServiceState {
     pub(crate) storage_dir: PathBuf,
     /// `https://localhost:PORT` of Entra, without a slash at the end.
     pub(crate) authority_host: String,
-    /// What `X-IDENTITY-HEADER` must say; a new value at each start.
-    pub(crate) identity_header: SecretString,
+    /// What the sources of managed identity keep between two requests.
+    pub(crate) managed_identity: ManagedIdentityState,
+    /// How often each service was asked.
+    pub(crate) requests: Arc<Requests>,
 }

@@ -1,9 +1,11 @@
-//! The emulators' own CA and the one server certificate that covers every service's names.
+//! The emulators' own CA, the one server certificate that covers every service's names, and the
+//! certificate of Service Fabric, which no CA has signed.
 
 use std::{fmt, sync::Arc};
 
 use azconnect_cert_tools::{
-    AlternativeName, CertificateBuilder, CertificateUse, DistinguishedName, PrivateKey, Validity,
+    AlternativeName, CertificateBuilder, CertificateUse, DistinguishedName, PrivateKey,
+    ThumbprintAlgorithm, Validity,
 };
 use rustls::{ServerConfig, SupportedProtocolVersion, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
@@ -16,6 +18,8 @@ pub(crate) struct TlsMaterial {
     ca_pem: String,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    self_signed: CertificateDer<'static>,
+    self_signed_thumbprint: String,
 }
 
 impl TlsMaterial {
@@ -45,6 +49,15 @@ impl TlsMaterial {
             .signed_by(&ca, &ca_key, &key.public_key().map_err(failed)?)
             .map_err(failed)?;
 
+        // A key of its own would prove nothing more, and takes time at each start.
+        let fabric =
+            DistinguishedName::common_name("ManagedIdentityTokenService").map_err(failed)?;
+        let self_signed = CertificateBuilder::new(fabric, validity)
+            .with_use(CertificateUse::TlsServer)
+            .self_signed(&key)
+            .map_err(failed)?;
+        let thumbprint = self_signed.thumbprint(ThumbprintAlgorithm::Sha1).map_err(failed)?;
+
         let key_pem = key.to_pkcs8_pem().map_err(failed)?;
         let key = PrivatePkcs8KeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|source| {
             Error::new(ErrorKind::Certificate, "cannot read back the emulators' TLS key")
@@ -54,6 +67,8 @@ impl TlsMaterial {
             ca_pem: ca.to_pem().map_err(failed)?,
             chain: vec![CertificateDer::from(leaf.to_der().map_err(failed)?)],
             key: PrivateKeyDer::Pkcs8(key),
+            self_signed: CertificateDer::from(self_signed.to_der().map_err(failed)?),
+            self_signed_thumbprint: thumbprint.to_hex(),
         })
     }
 
@@ -62,9 +77,33 @@ impl TlsMaterial {
         &self.ca_pem
     }
 
+    /// The SHA-1 thumbprint of [`Self::self_signed_https`]'s certificate, in upper-case hex.
+    pub(crate) fn self_signed_thumbprint(&self) -> &str {
+        &self.self_signed_thumbprint
+    }
+
     /// A server configuration that offers these TLS versions and ALPN protocols.
     pub(crate) fn server_config(
         &self,
+        versions: &[&'static SupportedProtocolVersion],
+        alpn: &[&[u8]],
+    ) -> Result<Arc<ServerConfig>, Error> {
+        self.serving(self.chain.clone(), versions, alpn)
+    }
+
+    /// The server configuration of the HTTP services.
+    pub(crate) fn https(&self) -> Result<Arc<ServerConfig>, Error> {
+        self.server_config(rustls::ALL_VERSIONS, HTTP)
+    }
+
+    /// The server configuration whose certificate only its thumbprint vouches for.
+    pub(crate) fn self_signed_https(&self) -> Result<Arc<ServerConfig>, Error> {
+        self.serving(vec![self.self_signed.clone()], rustls::ALL_VERSIONS, HTTP)
+    }
+
+    fn serving(
+        &self,
+        chain: Vec<CertificateDer<'static>>,
         versions: &[&'static SupportedProtocolVersion],
         alpn: &[&[u8]],
     ) -> Result<Arc<ServerConfig>, Error> {
@@ -72,18 +111,13 @@ impl TlsMaterial {
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .map(|builder| builder.with_no_client_auth())
-            .and_then(|builder| builder.with_single_cert(self.chain.clone(), self.key.clone_key()))
+            .and_then(|builder| builder.with_single_cert(chain, self.key.clone_key()))
             .map_err(|source| {
                 Error::new(ErrorKind::Certificate, "cannot use the emulators' TLS certificate")
                     .caused_by(source)
             })?;
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(Arc::new(config))
-    }
-
-    /// The server configuration of the HTTP services.
-    pub(crate) fn https(&self) -> Result<Arc<ServerConfig>, Error> {
-        self.server_config(rustls::ALL_VERSIONS, &[b"http/1.1"])
     }
 }
 
@@ -92,6 +126,8 @@ impl fmt::Debug for TlsMaterial {
         f.debug_struct("TlsMaterial").finish_non_exhaustive()
     }
 }
+
+const HTTP: &[&[u8]] = &[b"http/1.1"];
 
 const DNS_NAMES: &[&str] = &[
     "localhost",

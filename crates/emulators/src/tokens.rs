@@ -1,7 +1,15 @@
-//! The token authority: signs the access tokens that managed identity and Entra hand out, and
-//! verifies the ones that every other service is shown.
+//! The token authority: signs the access tokens that managed identity and Entra hand out, verifies
+//! the ones that every other service is shown, and knows which of them were revoked.
 
-use std::{fmt, sync::Arc};
+mod wanted;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
@@ -11,9 +19,10 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub(crate) use self::wanted::Wanted;
 use crate::{
     config::TOKEN_EXCHANGE_AUDIENCE,
     directory::{Directory, Principal},
@@ -26,6 +35,10 @@ pub(crate) struct Caller {
     pub(crate) object_id: String,
     pub(crate) app_id: String,
     pub(crate) name: String,
+    /// The date of the token, in seconds since 1970.
+    issued_at: i64,
+    /// Whether the client said that it understands claims challenges (`cp1`).
+    pub(crate) understands_claims: bool,
 }
 
 /// Why a token is not accepted.
@@ -64,6 +77,8 @@ pub(crate) struct TokenAuthority {
     signing_key: EncodingKey,
     verifying_key: DecodingKey,
     jwk: JsonWebKey,
+    /// Tokens dated before this, in seconds since 1970, are revoked.
+    revoked_before: AtomicI64,
 }
 
 /// The public key as the JWKS endpoint shows it.
@@ -97,6 +112,8 @@ struct Claims {
     tid: String,
     uti: String,
     ver: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    xms_cc: Vec<String>,
 }
 
 impl TokenAuthority {
@@ -127,40 +144,44 @@ impl TokenAuthority {
                 n: URL_SAFE_NO_PAD.encode(modulus),
                 e: URL_SAFE_NO_PAD.encode(exponent),
             },
+            revoked_before: AtomicI64::new(i64::MIN),
         })
     }
 
-    /// Signs a token that ends after `lifetime`. With a negative one it has ended already.
-    pub(crate) fn issue(
-        &self,
-        principal: &Principal,
-        audience: &str,
-        lifetime: Duration,
-    ) -> Result<String> {
+    /// Signs a token.
+    pub(crate) fn issue(&self, principal: &Principal, wanted: &Wanted<'_>) -> Result<String> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        let exp = now.saturating_add(lifetime.whole_seconds());
-        // Entra dates a token five minutes back, for clocks that are late. A token that has ended
-        // already must have been valid before.
-        let iat = now.min(exp).saturating_sub(300);
+        let exp = now.saturating_add(wanted.lifetime.whole_seconds());
+        // A token that has ended already must have been valid before.
+        let mut iat = dated(now.min(exp)).max(self.revoked_before.load(Ordering::SeqCst));
+        if let Some(not_before) = wanted.not_before {
+            iat = iat.max(not_before.min(now));
+        }
+        let home = self.directory.tenant_id();
+        let (tenant_id, object_id) = match wanted.elsewhere {
+            None => (home, principal.object_id.as_str()),
+            Some(there) => (there.tenant_id.as_str(), there.object_id.as_str()),
+        };
         let claims = Claims {
-            aud: audience.to_owned(),
-            iss: if audience == TOKEN_EXCHANGE_AUDIENCE {
-                exchange_issuer(self.directory.tenant_id())
+            aud: wanted.audience.to_owned(),
+            iss: if wanted.audience == TOKEN_EXCHANGE_AUDIENCE {
+                exchange_issuer(tenant_id)
             } else {
-                self.issuer.clone()
+                issuer(tenant_id)
             },
             iat,
             nbf: iat,
             exp,
             appid: principal.app_id.clone(),
             appidacr: "2".to_owned(),
-            idp: self.issuer.clone(),
+            idp: issuer(tenant_id),
             idtyp: "app".to_owned(),
-            oid: principal.object_id.clone(),
-            sub: principal.object_id.clone(),
-            tid: self.directory.tenant_id().to_owned(),
+            oid: object_id.to_owned(),
+            sub: object_id.to_owned(),
+            tid: tenant_id.to_owned(),
             uti: Uuid::new_v4().simple().to_string(),
             ver: "1.0".to_owned(),
+            xms_cc: wanted.capabilities.clone(),
         };
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(self.jwk.kid.clone());
@@ -197,7 +218,29 @@ impl TokenAuthority {
             .by_object_id(&claims.oid)
             .map(|principal| principal.name.clone())
             .ok_or(TokenRejection::Malformed)?;
-        Ok(Caller { object_id: claims.oid, app_id: claims.appid, name })
+        let understands_claims = claims.xms_cc.iter().any(|one| one.eq_ignore_ascii_case("cp1"));
+        Ok(Caller {
+            object_id: claims.oid,
+            app_id: claims.appid,
+            name,
+            issued_at: claims.iat,
+            understands_claims,
+        })
+    }
+
+    /// Revokes every token issued so far. The services that look at it refuse them from now on.
+    pub(crate) fn revoke(&self) {
+        let before = self.revoked_before.load(Ordering::SeqCst);
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        // Two at a time revoke the same.
+        let next = (dated(now) + 1).max(before.saturating_add(1));
+        self.revoked_before.fetch_max(next, Ordering::SeqCst);
+    }
+
+    /// The date that the next token must have if the one that the caller showed is revoked.
+    pub(crate) fn revoked(&self, caller: &Caller) -> Option<i64> {
+        let before = self.revoked_before.load(Ordering::SeqCst);
+        (caller.issued_at < before).then_some(before)
     }
 
     /// The public key, for those who verify by rules of their own.
@@ -215,6 +258,12 @@ impl fmt::Debug for TokenAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenAuthority").field("kid", &self.jwk.kid).finish_non_exhaustive()
     }
+}
+
+/// Entra dates a token five minutes back, for clocks that are late. So are revocations here: what
+/// is issued within the same second after one must be told from what was issued before.
+fn dated(time: i64) -> i64 {
+    time.saturating_sub(300)
 }
 
 /// The issuer of version 1 tokens.
@@ -239,6 +288,8 @@ fn rejection(kind: &jsonwebtoken::errors::ErrorKind) -> TokenRejection {
 
 #[cfg(test)]
 mod tests {
+    use time::Duration;
+
     use super::*;
     use crate::config::Config;
 
@@ -250,7 +301,26 @@ mod tests {
 
     fn issue(authority: &TokenAuthority, audience: &str, lifetime: Duration) -> String {
         let principal = authority.directory.by_name("uami-demo").unwrap();
-        authority.issue(principal, audience, lifetime).unwrap()
+        authority.issue(principal, &Wanted::new(audience, lifetime)).unwrap()
+    }
+
+    #[test]
+    fn a_revocation_hits_what_was_issued_before_it_and_nothing_after() {
+        let authority = authority();
+        let caller = |token: &str| authority.verify(token, &[VAULT]).unwrap();
+        let mut before = Vec::new();
+        // Three within a second, most likely.
+        for _ in 0..3 {
+            let token = issue(&authority, VAULT, Duration::HOUR);
+            assert_eq!(authority.revoked(&caller(&token)), None);
+            authority.revoke();
+            before.push(token);
+            for token in &before {
+                assert!(authority.revoked(&caller(token)).is_some());
+            }
+        }
+        let after = issue(&authority, VAULT, Duration::HOUR);
+        assert_eq!(authority.revoked(&caller(&after)), None);
     }
 
     #[test]

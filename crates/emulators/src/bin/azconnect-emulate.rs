@@ -11,7 +11,7 @@ use std::{
     str::FromStr,
 };
 
-use azconnect_emulators::{Config, Emulators, PortsConfig};
+use azconnect_emulators::{Config, Emulators, ManagedIdentityHost, PortsConfig, Service};
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
@@ -42,7 +42,8 @@ enum Subcommands {
 #[derive(Args)]
 #[command(after_help = "Examples:
   azconnect-emulate run -- azconnect secret get demo-secret --vault kv-demo
-  azconnect-emulate run --tables tables/ -- python etl.py")]
+  azconnect-emulate run --tables tables/ -- python etl.py
+  azconnect-emulate run --host arc -- python etl.py")]
 struct RunArgs {
     #[command(flatten)]
     setup: SetupArgs,
@@ -53,7 +54,7 @@ struct RunArgs {
 
 /// Start all emulators, print one JSON line once they listen, and stay until stopped.
 ///
-/// SIGINT and SIGTERM stop it. The line has the endpoints, the CA's file, the cloud file and the
+/// SIGINT and SIGTERM stop it, SIGUSR1 revokes all tokens issued so far. The line has the endpoints, the CA's file, the cloud file and the
 /// environment that makes Azure's SDKs use them.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -81,8 +82,12 @@ struct SetupArgs {
     /// Where the CA's certificate and the cloud file go; default: a temporary folder.
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// The port of a service, any free one by default: imds, entra, key_vault, lake_dfs,
-    /// lake_blob or synapse. May be given once for each.
+    /// Where the environment says that the command runs: app-service, arc, cloud-shell, imds,
+    /// machine-learning or service-fabric; default: in App Service, with the address of IMDS too.
+    #[arg(long, value_name = "HOST")]
+    host: Option<ManagedIdentityHost>,
+    /// The port of a service, any free one by default: imds, entra, key_vault, service_fabric,
+    /// lake_dfs, lake_blob or synapse. May be given once for each.
     #[arg(long = "port", value_name = "SERVICE=N")]
     ports: Vec<PortArg>,
 }
@@ -104,12 +109,14 @@ impl FromStr for PortArg {
             "imds" => |ports| &mut ports.imds,
             "entra" => |ports| &mut ports.entra,
             "key_vault" => |ports| &mut ports.key_vault,
+            "service_fabric" => |ports| &mut ports.service_fabric,
             "lake_dfs" => |ports| &mut ports.lake_dfs,
             "lake_blob" => |ports| &mut ports.lake_blob,
             "synapse" => |ports| &mut ports.synapse,
             _ => {
                 return Err(format!(
-                    "`{service}` is none of imds, entra, key_vault, lake_dfs, lake_blob, synapse"
+                    "`{service}` is none of imds, entra, key_vault, service_fabric, lake_dfs, \
+                     lake_blob, synapse"
                 ));
             }
         };
@@ -164,6 +171,8 @@ fn main() -> ExitCode {
     })
 }
 
+type Environment = BTreeMap<&'static str, String>;
+
 type Outcome = Result<ExitCode, Box<dyn StdError + Send + Sync>>;
 
 /// The one line that `up` prints on stdout.
@@ -175,14 +184,16 @@ struct Ready {
     endpoints: BTreeMap<&'static str, String>,
     ca_file: PathBuf,
     cloud_file: PathBuf,
-    environment: BTreeMap<&'static str, String>,
+    environment: Environment,
 }
 
 async fn up(args: UpArgs) -> Outcome {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut revoke = signal(SignalKind::user_defined1())?;
+    let host = args.setup.host;
     let emulators = Emulators::start(args.setup.into_config()?).await?;
-    let mut line = serde_json::to_vec(&ready(&emulators))?;
+    let mut line = serde_json::to_vec(&ready(&emulators, host))?;
     line.push(b'\n');
     let mut stdout = io::stdout().lock();
     stdout.write_all(&line)?;
@@ -197,12 +208,20 @@ async fn up(args: UpArgs) -> Outcome {
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        () = stdin_closed => {}
+    let mut stdin_closed = std::pin::pin!(stdin_closed);
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            () = stdin_closed.as_mut() => break,
+            _ = revoke.recv() => {
+                emulators.revoke_tokens();
+                tracing::info!("all tokens issued so far are revoked");
+            }
+        }
     }
     tracing::info!("stopping");
+    report_requests(&emulators);
     // A client that keeps its connection busy must not keep us: a second signal ends at once.
     tokio::select! {
         () = emulators.stop() => {}
@@ -212,13 +231,29 @@ async fn up(args: UpArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn ready(emulators: &Emulators) -> Ready {
+fn environment(host: Option<ManagedIdentityHost>, emulators: &Emulators) -> Environment {
+    host.map_or_else(|| emulators.environment(), |host| emulators.environment_on(host))
+}
+
+/// Says how often each service was asked.
+fn report_requests(emulators: &Emulators) {
+    for service in Service::ALL {
+        let count = emulators.requests(service);
+        tracing::info!(service = service.name(), count, "requests");
+    }
+}
+
+fn ready(emulators: &Emulators, host: Option<ManagedIdentityHost>) -> Ready {
     let at = emulators.endpoints();
     let mut endpoints = BTreeMap::from([
         ("imds", at.imds_url()),
         ("app_service", at.identity_endpoint()),
         ("entra", at.authority_host()),
         ("key_vault", at.key_vault_url()),
+        ("arc", at.arc_endpoint()),
+        ("cloud_shell", at.cloud_shell_endpoint()),
+        ("machine_learning", at.machine_learning_endpoint()),
+        ("service_fabric", at.service_fabric_endpoint()),
         ("lake_dfs", at.lake_dfs_url()),
         ("lake_blob", at.lake_blob_url()),
     ]);
@@ -232,7 +267,7 @@ fn ready(emulators: &Emulators) -> Ready {
         endpoints,
         ca_file: emulators.ca_file().to_owned(),
         cloud_file: emulators.cloud_file().to_owned(),
-        environment: emulators.environment(),
+        environment: environment(host, emulators),
     }
 }
 
@@ -249,13 +284,15 @@ fn end_of_stdin() -> oneshot::Receiver<()> {
 
 async fn run(args: RunArgs) -> Outcome {
     let mut signals = Signals::listen()?;
+    let host = args.setup.host;
     let emulators = Emulators::start(args.setup.into_config()?).await?;
     let (program, arguments) = args.command.split_first().ok_or("no command was given")?;
     let mut command = Command::new(program);
-    command.args(arguments).envs(emulators.environment()).kill_on_drop(true);
-    for name in OTHER_MANAGED_IDENTITIES {
+    // By variables of another host the SDKs would take the command to run somewhere else.
+    for name in ManagedIdentityHost::VARIABLES {
         command.env_remove(name);
     }
+    command.args(arguments).envs(environment(host, &emulators)).kill_on_drop(true);
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -272,6 +309,7 @@ async fn run(args: RunArgs) -> Outcome {
             signal = signals.next() => pass_on(&child, signal),
         }
     };
+    report_requests(&emulators);
     drop(emulators);
     Ok(exit_code(status))
 }
@@ -335,7 +373,3 @@ fn report(error: &dyn StdError, hint: Option<&str>) -> ExitCode {
     drop(io::stderr().write_all(text.as_bytes()));
     ExitCode::FAILURE
 }
-
-/// Variables by which SDKs would take the command to run somewhere else than in App Service.
-const OTHER_MANAGED_IDENTITIES: &[&str] =
-    &["IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"];

@@ -5,30 +5,32 @@
 
 mod refusal;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Router,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use self::refusal::Refusal;
 use super::{
     assertion::{self, UsedAssertions},
+    claims::ClaimsRequest,
     federation,
     managed::internal_error,
     resource,
 };
 use crate::{
-    directory::{AppCredentials, Principal},
+    directory::{AppCredentials, Principal, ServicePrincipal, Tenant},
     state::ServiceState,
+    tokens::Wanted,
 };
 
 /// Entra's own state: assertions seen.
@@ -61,8 +63,12 @@ async fn token(
         .and_then(|value| value.parse().ok());
     let now = OffsetDateTime::now_utc();
     match entra.grant(&tenant, &Form::parse(&headers, &body), now) {
-        Ok((principal, resource)) => {
-            let issued = entra.state.tokens.issue(principal, &resource, LIFETIME);
+        Ok(grant) => {
+            let wanted = Wanted::new(&grant.resource, LIFETIME)
+                .with_capabilities(grant.claims.capabilities)
+                .with_not_before(grant.claims.not_before)
+                .in_tenant_of(grant.elsewhere);
+            let issued = entra.state.tokens.issue(grant.principal, &wanted);
             issued.map_or_else(|error| internal_error(&error), token_answer)
         }
         Err(refusal) => {
@@ -105,44 +111,60 @@ impl Form {
     }
 }
 
+/// What a request gets.
+struct Grant<'a> {
+    principal: &'a Principal,
+    /// The principal's other self in the tenant asked, if that is not its own.
+    elsewhere: Option<&'a ServicePrincipal>,
+    resource: String,
+    claims: ClaimsRequest,
+}
+
 impl Entra {
     /// Decides whether the request gets a token: for whom, and for which resource.
-    fn grant(
-        &self,
-        tenant: &str,
-        form: &Form,
-        now: OffsetDateTime,
-    ) -> Result<(&Principal, String), Refusal> {
+    fn grant(&self, asked: &str, form: &Form, now: OffsetDateTime) -> Result<Grant<'_>, Refusal> {
         let directory = &self.state.directory;
-        if !tenant.eq_ignore_ascii_case(directory.tenant_id()) {
-            return Err(Refusal::TenantNotFound(tenant.to_owned()));
-        }
+        let tenant = directory
+            .tenants()
+            .find(asked)
+            .ok_or_else(|| Refusal::TenantNotFound(asked.to_owned()))?;
         let grant_type = form.require("grant_type")?;
         if grant_type != "client_credentials" {
             return Err(Refusal::UnsupportedGrantType(grant_type.to_owned()));
         }
         let client_id = form.require("client_id")?;
         let scope = form.require("scope")?;
-        let (principal, credentials) = directory.app(client_id).ok_or_else(|| {
-            Refusal::AppNotFound { client_id: client_id.to_owned(), tenant: tenant.to_owned() }
-        })?;
-        self.authenticate(form, client_id, credentials, now)?;
-        let asked = scope
+        let claims = match form.get("claims") {
+            None => ClaimsRequest::default(),
+            Some(claims) => ClaimsRequest::parse(claims).map_err(|_| Refusal::MalformedClaims)?,
+        };
+        let not_found =
+            || Refusal::AppNotFound { client_id: client_id.to_owned(), tenant: asked.to_owned() };
+        let (principal, credentials) = directory.app(client_id).ok_or_else(not_found)?;
+        let elsewhere = if tenant.id == directory.tenant_id() {
+            None
+        } else {
+            let there = principal.elsewhere.iter().find(|there| there.tenant_id == tenant.id);
+            Some(there.ok_or_else(not_found)?)
+        };
+        self.authenticate(form, tenant, client_id, credentials, now)?;
+        let resource = scope
             .strip_suffix("/.default")
             .filter(|resource| !resource.contains(' '))
             .ok_or_else(|| Refusal::InvalidScope(scope.to_owned()))?;
-        if !resource::is_known(asked) {
+        if !resource::is_known(resource) {
             return Err(Refusal::ResourceNotFound {
-                resource: asked.to_owned(),
-                tenant: tenant.to_owned(),
+                resource: resource.to_owned(),
+                tenant: asked.to_owned(),
             });
         }
-        Ok((principal, asked.to_owned()))
+        Ok(Grant { principal, elsewhere, resource: resource.to_owned(), claims })
     }
 
     fn authenticate(
         &self,
         form: &Form,
+        tenant: &Tenant,
         client_id: &str,
         credentials: &AppCredentials,
         now: OffsetDateTime,
@@ -160,7 +182,7 @@ impl Entra {
                 assertion,
                 client_id,
                 credentials,
-                &self.token_endpoints(),
+                &self.token_endpoints(tenant),
                 &self.used_assertions,
                 now.unix_timestamp(),
             )
@@ -173,22 +195,49 @@ impl Entra {
         }
     }
 
-    /// The names that the token endpoint has: here, and where a client maps the real host to us.
-    fn token_endpoints(&self) -> [String; 2] {
+    /// The names that the token endpoint has: of both hosts, ours and the real one that a client may
+    /// map to us, and by each name of the tenant.
+    fn token_endpoints(&self, tenant: &Tenant) -> Vec<String> {
         [self.state.authority_host.as_str(), "https://login.microsoftonline.com"]
-            .map(|host| self.below(host, "/oauth2/v2.0/token"))
+            .into_iter()
+            .flat_map(|host| tenant.names().map(move |name| below(host, name, TOKEN_PATH)))
+            .collect()
     }
 
-    fn below(&self, host: &str, path: &str) -> String {
-        [host, "/", self.state.directory.tenant_id(), path].concat()
+    /// The id of the tenant that discovery is asked about: a tenant, or `common`, which stands for
+    /// the main one here.
+    fn discovered(&self, tenant: &str) -> Result<&str, Response> {
+        let directory = &self.state.directory;
+        if tenant == "common" {
+            return Ok(directory.tenant_id());
+        }
+        directory.tenants().find(tenant).map(|tenant| tenant.id.as_str()).ok_or_else(|| {
+            let refusal = Refusal::TenantNotFound(tenant.to_owned());
+            let host = &self.state.authority_host;
+            refusal.into_response(host, None, OffsetDateTime::now_utc())
+        })
     }
 }
 
-async fn instance_discovery(State(entra): State<Arc<Entra>>) -> axum::Json<Value> {
+fn below(host: &str, tenant: &str, path: &str) -> String {
+    [host, "/", tenant, path].concat()
+}
+
+async fn instance_discovery(
+    State(entra): State<Arc<Entra>>,
+    Query(query): Query<HashMap<String, String>>,
+) -> axum::Json<Value> {
     let host = &entra.state.authority_host;
     let authority = host.strip_prefix("https://").unwrap_or(host);
+    // Whether the tenant exists is for the next document to say.
+    let asked = query.get("authorization_endpoint").and_then(|url| Url::parse(url).ok());
+    let tenant = asked
+        .as_ref()
+        .and_then(|url| url.path_segments()?.next())
+        .filter(|tenant| !tenant.is_empty())
+        .unwrap_or_else(|| entra.state.directory.tenant_id());
     axum::Json(json!({
-        "tenant_discovery_endpoint": entra.below(host, "/v2.0/.well-known/openid-configuration"),
+        "tenant_discovery_endpoint": below(host, tenant, "/v2.0/.well-known/openid-configuration"),
         "api-version": "1.1",
         "metadata": [{
             "preferred_network": authority,
@@ -202,16 +251,17 @@ async fn openid_configuration(
     State(entra): State<Arc<Entra>>,
     Path(tenant): Path<String>,
 ) -> Response {
-    if let Some(refused) = entra.refuse_unknown(&tenant) {
-        return refused;
-    }
+    let tenant = match entra.discovered(&tenant) {
+        Ok(tenant) => tenant,
+        Err(refused) => return refused,
+    };
     let host = entra.state.authority_host.as_str();
     let body = json!({
-        "issuer": entra.below(host, "/v2.0"),
-        "authorization_endpoint": entra.below(host, "/oauth2/v2.0/authorize"),
-        "token_endpoint": entra.below(host, "/oauth2/v2.0/token"),
+        "issuer": below(host, tenant, "/v2.0"),
+        "authorization_endpoint": below(host, tenant, "/oauth2/v2.0/authorize"),
+        "token_endpoint": below(host, tenant, TOKEN_PATH),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
-        "jwks_uri": entra.below(host, "/discovery/v2.0/keys"),
+        "jwks_uri": below(host, tenant, "/discovery/v2.0/keys"),
         "response_types_supported": ["token"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
@@ -220,24 +270,15 @@ async fn openid_configuration(
     axum::Json(body).into_response()
 }
 
+/// The same keys for every tenant, as at Entra.
 async fn keys(State(entra): State<Arc<Entra>>, Path(tenant): Path<String>) -> Response {
-    if let Some(refused) = entra.refuse_unknown(&tenant) {
-        return refused;
+    match entra.discovered(&tenant) {
+        Ok(_) => axum::Json(json!({"keys": [entra.state.tokens.jwk()]})).into_response(),
+        Err(refused) => refused,
     }
-    axum::Json(json!({"keys": [entra.state.tokens.jwk()]})).into_response()
 }
 
-impl Entra {
-    /// Discovery works for the tenant and for `common`, which stands for any.
-    fn refuse_unknown(&self, tenant: &str) -> Option<Response> {
-        if tenant == "common" || tenant.eq_ignore_ascii_case(self.state.directory.tenant_id()) {
-            return None;
-        }
-        let refusal = Refusal::TenantNotFound(tenant.to_owned());
-        let host = &self.state.authority_host;
-        Some(refusal.into_response(host, None, OffsetDateTime::now_utc()))
-    }
-}
+const TOKEN_PATH: &str = "/oauth2/v2.0/token";
 
 /// Entra's tokens live between 60 and 90 minutes.
 const LIFETIME: Duration = Duration::seconds(3599);

@@ -11,11 +11,10 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{
-    managed::{Named, NoIdentity, choose, internal_error, token_answer},
-    resource,
+use super::managed::{
+    Denial, Named, NoIdentity, Parameters, TokenRequest, has_metadata_header, internal_error,
 };
-use crate::state::ServiceState;
+use crate::{host::ManagedIdentityHost, state::ServiceState};
 
 pub(crate) async fn token(
     State(state): State<Arc<ServiceState>>,
@@ -26,62 +25,60 @@ pub(crate) async fn token(
     if headers.contains_key("x-forwarded-for") {
         return invalid_request("A request with an X-Forwarded-For header is refused");
     }
-    let metadata = headers
-        .get("metadata")
-        .is_some_and(|value| value.to_str().is_ok_and(|value| value.eq_ignore_ascii_case("true")));
-    if !metadata {
+    if !has_metadata_header(&headers) {
         return invalid_request("Required metadata header not specified");
     }
-    let parameter = |name: &str| query.get(name).map(String::as_str).filter(|v| !v.is_empty());
-    if !parameter("api-version").is_some_and(|version| API_VERSIONS.contains(&version)) {
+    let query = Parameters(query);
+    if !query.get("api-version").is_some_and(|version| API_VERSIONS.contains(&version)) {
         let body = json!({
             "error": "Bad request. api-version is invalid or was not specified in the request.",
             "newest-versions": API_VERSIONS.iter().rev().take(3).collect::<Vec<_>>(),
         });
         return (StatusCode::BAD_REQUEST, axum::Json(body)).into_response();
     }
-    let Some(resource) = parameter("resource") else {
-        return invalid_request("Required query variable 'resource' is missing");
-    };
     let named = Named {
-        client_id: parameter("client_id"),
-        object_id: parameter("object_id").or(parameter("principal_id")),
-        resource_id: parameter("msi_res_id").or(parameter("mi_res_id")),
+        client_id: query.get("client_id"),
+        object_id: query.get("object_id").or(query.get("principal_id")),
+        resource_id: query.get("msi_res_id").or(query.get("mi_res_id")),
     };
-    let identity = match choose(state.directory.managed_identities(), &named) {
-        Ok(identity) => identity,
-        Err(NoIdentity::Ambiguous) => {
-            return invalid_request(
-                "Multiple user assigned identities exist, please specify the clientId / \
-                 resourceId of the identity in the token request",
-            );
-        }
-        Err(NoIdentity::None | NoIdentity::Unknown) => {
-            return invalid_request("Identity not found");
-        }
-    };
-    if !resource::is_known(resource) {
-        let description = [
-            "AADSTS500011: The resource principal named ",
-            resource,
-            " was not found in the tenant named ",
-            state.directory.tenant_id(),
-        ]
-        .concat();
-        return refuse("invalid_resource", &description);
-    }
-    match token_answer(&state, identity, resource) {
+    let resource = query.get("resource");
+    match TokenRequest::new(ManagedIdentityHost::Imds, named, resource).grant(&state) {
         Ok(answer) => answer.into_response(),
-        Err(error) => internal_error(&error),
+        Err(denial) => refused(&denial, resource, state.directory.tenant_id()),
     }
 }
 
-fn invalid_request(description: &str) -> Response {
+/// The words for a denial, which the agent of Azure Arc has as well.
+pub(super) fn refused(denial: &Denial, resource: Option<&str>, tenant_id: &str) -> Response {
+    match denial {
+        Denial::NoResource => invalid_request("Required query variable 'resource' is missing"),
+        Denial::NoIdentity(NoIdentity::Ambiguous) => invalid_request(
+            "Multiple user assigned identities exist, please specify the clientId / resourceId of \
+             the identity in the token request",
+        ),
+        Denial::NoIdentity(NoIdentity::None | NoIdentity::Unknown) => {
+            invalid_request("Identity not found")
+        }
+        Denial::UnknownResource => {
+            let description = [
+                "AADSTS500011: The resource principal named ",
+                resource.unwrap_or_default(),
+                " was not found in the tenant named ",
+                tenant_id,
+            ]
+            .concat();
+            refuse("invalid_resource", &description)
+        }
+        Denial::NotSigned(error) => internal_error(error),
+    }
+}
+
+pub(super) fn invalid_request(description: &str) -> Response {
     refuse("invalid_request", description)
 }
 
 fn refuse(error: &str, description: &str) -> Response {
-    tracing::info!(error, description, "IMDS refuses");
+    tracing::info!(error, description, "managed identity refuses");
     let body = json!({"error": error, "error_description": description});
     (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
 }

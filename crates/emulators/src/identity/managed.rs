@@ -1,16 +1,104 @@
-//! What both styles of managed identity share: which identity a request means, and the token's
-//! answer. The styles differ in headers, parameter names and error bodies only.
+//! What all sources of managed identity share: what a request says, which identity it means, and
+//! the token's answer. The sources differ in how a caller proves where it is, in names and in error
+//! bodies.
 
-use axum::http::{StatusCode, header};
+use std::collections::HashMap;
+
+use aws_lc_rs::constant_time;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+use super::{resource, token_cache::Key};
 use crate::{
     directory::{Principal, PrincipalKind},
-    error::Result,
+    error::{Error, Result},
+    host::ManagedIdentityHost,
     state::ServiceState,
+    tokens::Wanted,
 };
+
+/// The parameters of a query or a form; an empty one counts as not given.
+pub(crate) struct Parameters(pub(crate) HashMap<String, String>);
+
+impl Parameters {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// Whether the request was meant for a metadata service: nobody can make a browser send this.
+pub(crate) fn has_metadata_header(headers: &HeaderMap) -> bool {
+    headers
+        .get("metadata")
+        .is_some_and(|value| value.to_str().is_ok_and(|value| value.eq_ignore_ascii_case("true")))
+}
+
+/// Whether a header shows the secret that keeps out whoever can reach the port but not the
+/// environment.
+pub(crate) fn shows_secret(headers: &HeaderMap, name: &str, secret: &SecretString) -> bool {
+    let expected = secret.expose_secret().as_bytes();
+    headers.get(name).is_some_and(|value| {
+        constant_time::verify_slices_are_equal(value.as_bytes(), expected).is_ok()
+    })
+}
+
+/// What a token is asked for, whatever the source.
+#[derive(Debug)]
+pub(crate) struct TokenRequest<'a> {
+    pub(crate) host: ManagedIdentityHost,
+    pub(crate) named: Named<'a>,
+    pub(crate) resource: Option<&'a str>,
+    /// What the client can do, as the token's `xms_cc` will say.
+    pub(crate) capabilities: Vec<String>,
+    /// The SHA-256 digest, in hex, of a token that is not to be given again.
+    pub(crate) stale: Option<&'a str>,
+}
+
+/// Why no token is given. Each source has its own words for it.
+#[derive(Debug)]
+pub(crate) enum Denial {
+    NoIdentity(NoIdentity),
+    NoResource,
+    /// A token could not be signed: the emulator's fault, not the client's.
+    NotSigned(Error),
+    UnknownResource,
+}
+
+impl<'a> TokenRequest<'a> {
+    pub(crate) fn new(
+        host: ManagedIdentityHost,
+        named: Named<'a>,
+        resource: Option<&'a str>,
+    ) -> Self {
+        Self { host, named, resource, capabilities: Vec::new(), stale: None }
+    }
+
+    /// Decides in the order of the real services: a resource, an identity, a resource that exists.
+    pub(crate) fn grant(self, state: &ServiceState) -> std::result::Result<TokenAnswer, Denial> {
+        let resource = self.resource.ok_or(Denial::NoResource)?;
+        let identities = state.directory.identities_on(self.host);
+        let identity = choose(identities.into_iter(), &self.named).map_err(Denial::NoIdentity)?;
+        if !resource::is_known(resource) {
+            return Err(Denial::UnknownResource);
+        }
+        let now = OffsetDateTime::now_utc();
+        let wanted = Wanted::new(resource, LIFETIME).with_capabilities(self.capabilities);
+        let Some(cache) = &state.managed_identity.cache else {
+            return sign(state, identity, &wanted, now).map_err(Denial::NotSigned);
+        };
+        let key = Key {
+            object_id: identity.object_id.clone(),
+            resource: resource.to_owned(),
+            capabilities: wanted.capabilities.clone(),
+        };
+        cache
+            .get(key, now, self.stale, || sign(state, identity, &wanted, now))
+            .map_err(Denial::NotSigned)
+    }
+}
 
 /// The ids that a request may name an identity by; an empty one counts as not given.
 #[derive(Debug, Default)]
@@ -79,34 +167,41 @@ fn resource_id(identity: &Principal) -> Option<&str> {
 
 /// The answer with the token. Numbers are strings, and the JSON has no spaces: Microsoft's ODBC
 /// driver reads neither otherwise.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct TokenAnswer {
-    access_token: String,
-    client_id: String,
+    pub(crate) access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<String>,
     expires_in: String,
-    expires_on: String,
+    pub(crate) expires_on: String,
     ext_expires_in: String,
     not_before: String,
-    resource: String,
-    token_type: &'static str,
+    pub(crate) resource: String,
+    pub(crate) token_type: &'static str,
 }
 
-/// Signs a token for `resource`.
-pub(crate) fn token_answer(
+impl TokenAnswer {
+    /// Leaves out which identity it was, as hosts do where there is one only.
+    pub(crate) fn without_client_id(self) -> Self {
+        Self { client_id: None, ..self }
+    }
+}
+
+fn sign(
     state: &ServiceState,
     identity: &Principal,
-    resource: &str,
+    wanted: &Wanted<'_>,
+    now: OffsetDateTime,
 ) -> Result<TokenAnswer> {
-    let now = OffsetDateTime::now_utc();
     let expires_in = LIFETIME.whole_seconds().to_string();
     Ok(TokenAnswer {
-        access_token: state.tokens.issue(identity, resource, LIFETIME)?,
-        client_id: identity.app_id.clone(),
+        access_token: state.tokens.issue(identity, wanted)?,
+        client_id: Some(identity.app_id.clone()),
         ext_expires_in: expires_in.clone(),
         expires_in,
         expires_on: (now + LIFETIME).unix_timestamp().to_string(),
         not_before: (now - Duration::minutes(5)).unix_timestamp().to_string(),
-        resource: resource.to_owned(),
+        resource: wanted.audience.to_owned(),
         token_type: "Bearer",
     })
 }
@@ -118,13 +213,30 @@ impl IntoResponse for TokenAnswer {
 }
 
 /// A token could not be signed: the emulator's fault, not the client's.
-pub(crate) fn internal_error(error: &crate::error::Error) -> Response {
+pub(crate) fn internal_error(error: &Error) -> Response {
     tracing::error!(%error, "cannot answer");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// Azure's tokens for managed identities live a day.
-const LIFETIME: Duration = Duration::hours(24);
+pub(crate) const LIFETIME: Duration = Duration::hours(24);
+
+#[cfg(test)]
+impl TokenAnswer {
+    /// One whose token is this text.
+    pub(crate) fn sample(token: &str) -> Self {
+        Self {
+            access_token: token.into(),
+            client_id: None,
+            expires_in: "86400".into(),
+            expires_on: "86400".into(),
+            ext_expires_in: "86400".into(),
+            not_before: "0".into(),
+            resource: "https://vault.azure.net".into(),
+            token_type: "Bearer",
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -137,6 +249,7 @@ mod tests {
             object_id: ["object-", name].concat(),
             app_id: if name == "a" { CLIENT_ID.into() } else { ["client-", name].concat() },
             name: name.into(),
+            elsewhere: Vec::new(),
             kind: PrincipalKind::ManagedIdentity { resource_id: resource_id.map(str::to_owned) },
         }
     }

@@ -15,13 +15,27 @@ pub(super) enum Failure {
     ApiVersion(Option<String>),
     BadParameter(String),
     BodyTooLong,
-    Forbidden { message: String },
+    Forbidden {
+        message: String,
+    },
     MethodNotAllowed,
     NoSuchPath,
-    NoSuchVault { host: String },
+    NoSuchVault {
+        host: String,
+    },
+    /// The token was good once; the client knows how to get one that satisfies the claims.
+    Revoked {
+        authority: String,
+        claims: String,
+    },
     SecretDisabled,
-    SecretNotFound { id: String },
-    Unauthorized { message: String, authority: String },
+    SecretNotFound {
+        id: String,
+    },
+    Unauthorized {
+        message: String,
+        authority: String,
+    },
 }
 
 impl Failure {
@@ -58,6 +72,11 @@ impl Failure {
                 StatusCode::NOT_FOUND,
                 "VaultNotFound",
                 format!("No vault answers to the host \"{host}\"."),
+            ),
+            Self::Revoked { .. } => (
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized",
+                "Continuous access evaluation resulted in a challenge.".to_owned(),
             ),
             Self::SecretDisabled => (
                 StatusCode::FORBIDDEN,
@@ -96,12 +115,25 @@ impl IntoResponse for Failure {
             error["innererror"] = json!({"code": inner});
         }
         let body = Json(json!({"error": error}));
-        let Self::Unauthorized { authority, .. } = &self else {
-            return (status, body).into_response();
+        let challenge = match &self {
+            Self::Unauthorized { authority, .. } => [
+                "Bearer authorization=\"",
+                authority,
+                "\", resource=\"",
+                super::guard::RESOURCE,
+                "\"",
+            ]
+            .concat(),
+            Self::Revoked { authority, claims } => [
+                "Bearer authorization=\"",
+                authority,
+                "\", error=\"insufficient_claims\", claims=\"",
+                claims,
+                "\"",
+            ]
+            .concat(),
+            _ => return (status, body).into_response(),
         };
-        let challenge =
-            ["Bearer authorization=\"", authority, "\", resource=\"", super::guard::RESOURCE, "\""]
-                .concat();
         (status, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()
     }
 }

@@ -1,6 +1,8 @@
 //! Who may come in: the challenge for those without a token, the checks of the token, the role.
 
 use axum::http::{HeaderMap, header, request::Parts};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::json;
 
 use super::failure::Failure;
 use crate::{
@@ -53,7 +55,7 @@ impl Guard<'_> {
                 self.unauthorized("AKV10000: Request is missing a Bearer or PoP token.".to_owned())
             );
         };
-        self.state.tokens.verify(token, &[RESOURCE]).map_err(|rejection| {
+        let caller = self.state.tokens.verify(token, &[RESOURCE]).map_err(|rejection| {
             self.unauthorized(match rejection {
                 TokenRejection::WrongAudience { found } => {
                     format!("AKV10022: Invalid audience. Expected {RESOURCE}, found: {found}.")
@@ -61,7 +63,15 @@ impl Guard<'_> {
                 TokenRejection::WrongIssuer => "AKV10032: Invalid issuer.".to_owned(),
                 rejection => format!("Error validating token: {rejection}."),
             })
-        })
+        })?;
+        match self.state.tokens.revoked(&caller) {
+            None => Ok(caller),
+            Some(not_before) if caller.understands_claims => Err(Failure::Revoked {
+                authority: self.authority(),
+                claims: claims_challenge(not_before),
+            }),
+            Some(_) => Err(self.unauthorized("Error validating token: it was revoked.".to_owned())),
+        }
     }
 
     /// Whether the caller may do this to the secret; an empty name stands for the whole vault.
@@ -97,10 +107,20 @@ impl Guard<'_> {
     }
 
     fn unauthorized(&self, message: String) -> Failure {
-        let authority =
-            [self.state.authority_host.as_str(), "/", self.state.directory.tenant_id()].concat();
-        Failure::Unauthorized { message, authority }
+        Failure::Unauthorized { message, authority: self.authority() }
     }
+
+    fn authority(&self) -> String {
+        [self.state.authority_host.as_str(), "/", self.state.directory.tenant_id()].concat()
+    }
+}
+
+/// The `claims` of a challenge: the next token must not be dated before the revocation.
+///
+/// Spec: <https://learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation>
+fn claims_challenge(not_before: i64) -> String {
+    let nbf = json!({"essential": true, "value": not_before.to_string()});
+    STANDARD.encode(json!({"access_token": {"nbf": nbf}}).to_string())
 }
 
 /// The host that the request is for, port included as the client sent it.

@@ -2,6 +2,7 @@
 //! real host names lie.
 
 use azconnect_emulators::{Config, Emulators, ManagedIdentityConfig, RoleAssignmentConfig};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::{Certificate, Client, Method, StatusCode, header::HeaderMap};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -101,6 +102,13 @@ impl Fixture {
     pub(crate) fn post(&self, url: &str, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         self.http.post(url).header("content-type", "application/x-www-form-urlencoded").body(body)
+    }
+
+    /// What a token says, its signature unchecked.
+    #[track_caller]
+    pub(crate) fn claims(&self, token: &str) -> Value {
+        let payload = token.split('.').nth(1).expect("a JWT");
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
     }
 
     pub(crate) fn token(&self, principal: &str, audience: &str) -> String {

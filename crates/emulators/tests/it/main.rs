@@ -7,12 +7,20 @@
 )]
 
 mod app_service;
+mod arc;
+mod claims;
+mod cloud_shell;
 mod entra;
 mod fixture;
+mod identity_faults;
 mod imds;
 mod key_vault;
 mod lake;
+mod machine_learning;
 mod program;
+mod service_fabric;
 mod start;
 #[cfg(feature = "synapse")]
 mod synapse;
+mod tenants;
+mod token_cache;

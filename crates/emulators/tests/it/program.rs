@@ -57,6 +57,34 @@ fn run_gives_the_command_its_environment_and_takes_its_exit_code() {
 }
 
 #[test]
+fn run_sets_the_variables_of_one_host_and_counts_what_was_asked() {
+    let script = "env | grep -E '^(AZURE_POD|DEFAULT_ID|IDENTITY|IMDS|MSI)' | cut -d= -f1 | sort; \
+                  test -n \"$AZCONNECT_EMULATE_HOSTS\"";
+    let run = |host: &str| {
+        let output = program()
+            .args(["run", "--host", host, "--", "sh", "-c", script])
+            .env("IDENTITY_SERVER_THUMBPRINT", "elsewhere")
+            .env("RUST_LOG", "info")
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
+        assert!(stderr.contains("requests service=\"imds\" count=0"), "{stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(run("arc"), "IDENTITY_ENDPOINT\nIMDS_ENDPOINT\n");
+    assert_eq!(run("cloud-shell"), "MSI_ENDPOINT\n");
+}
+
+#[test]
+fn an_unknown_host_is_wrong_usage() {
+    let output = program().args(["run", "--host", "vm", "--", "true"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("none of app-service, arc, cloud-shell"), "{stderr}");
+}
+
+#[test]
 fn run_passes_a_termination_on_to_the_command() {
     // The command tells its parent to stop, and ends by what that passes on.
     let script = "trap 'exit 7' TERM; kill -TERM $PPID; while :; do sleep 0.1; done";

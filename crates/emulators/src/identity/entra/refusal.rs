@@ -15,16 +15,26 @@ use crate::identity::assertion::AssertionRejection;
 /// Why no token is given.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    AppNotFound { client_id: String, tenant: String },
+    AppNotFound {
+        client_id: String,
+        tenant: String,
+    },
     Assertion(AssertionRejection),
     InvalidScope(String),
+    /// The `claims` are no JSON of the right form.
+    MalformedClaims,
     MissingParameter(&'static str),
     NoCredential,
-    ResourceNotFound { resource: String, tenant: String },
+    ResourceNotFound {
+        resource: String,
+        tenant: String,
+    },
     TenantNotFound(String),
     UnsupportedAssertionType,
     UnsupportedGrantType(String),
-    WrongSecret { client_id: String },
+    WrongSecret {
+        client_id: String,
+    },
 }
 
 impl Refusal {
@@ -47,6 +57,8 @@ impl Refusal {
                 AssertionRejection::WrongAudience { .. } => 700_023,
             },
             Self::InvalidScope(_) => 1_002_012,
+            // <https://login.microsoftonline.com/error?code=50117>
+            Self::MalformedClaims => 50_117,
             Self::MissingParameter(_) => 900_144,
             Self::NoCredential => 7_000_218,
             Self::ResourceNotFound { .. } => 500_011,
@@ -61,6 +73,7 @@ impl Refusal {
         match self {
             Self::AppNotFound { .. } => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             Self::Assertion(AssertionRejection::Malformed(_))
+            | Self::MalformedClaims
             | Self::MissingParameter(_)
             | Self::TenantNotFound(_)
             | Self::UnsupportedAssertionType => (StatusCode::BAD_REQUEST, "invalid_request"),
@@ -84,6 +97,10 @@ impl Refusal {
                 "The provided value for scope {scope} is not valid. Client credential flows must \
                  have a scope value with /.default suffixed to the resource identifier."
             ),
+            Self::MalformedClaims => {
+                "Failed to deserialize policy specified in the request's claim parameter."
+                    .to_owned()
+            }
             Self::MissingParameter(name) => {
                 format!("The request body must contain the following parameter: '{name}'.")
             }
