@@ -289,6 +289,9 @@ const MAX_PBMAC1_KEY: usize = 1024;
 const AES_128: Cipher = Cipher { name: "AES-128-CBC", key_bytes: 16, iv_bytes: 16 };
 const AES_192: Cipher = Cipher { name: "AES-192-CBC", key_bytes: 24, iv_bytes: 16 };
 const AES_256: Cipher = Cipher { name: "AES-256-CBC", key_bytes: 32, iv_bytes: 16 };
+const CAMELLIA_128: Cipher = Cipher { name: "CAMELLIA-128-CBC", key_bytes: 16, iv_bytes: 16 };
+const CAMELLIA_192: Cipher = Cipher { name: "CAMELLIA-192-CBC", key_bytes: 24, iv_bytes: 16 };
+const CAMELLIA_256: Cipher = Cipher { name: "CAMELLIA-256-CBC", key_bytes: 32, iv_bytes: 16 };
 const DES: Cipher = Cipher { name: "DES-CBC", key_bytes: 8, iv_bytes: 8 };
 const DES_EDE2: Cipher = Cipher { name: "DES-EDE-CBC", key_bytes: 16, iv_bytes: 8 };
 const DES_EDE3: Cipher = Cipher { name: "DES-EDE3-CBC", key_bytes: 24, iv_bytes: 8 };
@@ -297,6 +300,7 @@ const RC2_64: Cipher = Cipher { name: "RC2-64-CBC", key_bytes: 8, iv_bytes: 8 };
 const RC2_128: Cipher = Cipher { name: "RC2-CBC", key_bytes: 16, iv_bytes: 8 };
 const RC4_40: Cipher = Cipher { name: "RC4-40", key_bytes: 5, iv_bytes: 0 };
 const RC4_128: Cipher = Cipher { name: "RC4", key_bytes: 16, iv_bytes: 0 };
+const SEED: Cipher = Cipher { name: "SEED-CBC", key_bytes: 16, iv_bytes: 16 };
 
 /// 1.2.840.113549.1.12.1. Spec: <https://www.rfc-editor.org/rfc/rfc7292#appendix-C>
 const PKCS12_CIPHERS: &[(ConstOid, Cipher)] = &[
@@ -316,13 +320,18 @@ const PKCS5_CIPHERS: &[(ConstOid, &str, Cipher)] = &[
     (Oid(&[42, 134, 72, 134, 247, 13, 1, 5, 11]), "SHA1", RC2_64),
 ];
 
-/// Spec: <https://www.rfc-editor.org/rfc/rfc8018#appendix-B.2>
+/// Spec: <https://www.rfc-editor.org/rfc/rfc8018#appendix-B.2>; Camellia:
+/// <https://www.rfc-editor.org/rfc/rfc3657#appendix-A>; SEED: <https://www.rfc-editor.org/rfc/rfc4010#section-2>
 const PBES2_CIPHERS: &[(ConstOid, Cipher)] = &[
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 1, 2]), AES_128),
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 1, 22]), AES_192),
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 1, 42]), AES_256),
     (Oid(&[42, 134, 72, 134, 247, 13, 3, 7]), DES_EDE3),
     (Oid(&[43, 14, 3, 2, 7]), DES),
+    (Oid(&[42, 131, 8, 140, 154, 75, 61, 1, 1, 1, 2]), CAMELLIA_128),
+    (Oid(&[42, 131, 8, 140, 154, 75, 61, 1, 1, 1, 3]), CAMELLIA_192),
+    (Oid(&[42, 131, 8, 140, 154, 75, 61, 1, 1, 1, 4]), CAMELLIA_256),
+    (Oid(&[42, 131, 26, 140, 154, 68, 1, 4]), SEED),
 ];
 
 /// Spec: <https://www.rfc-editor.org/rfc/rfc8018#appendix-C>; SHA-3:

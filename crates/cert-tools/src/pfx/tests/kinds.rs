@@ -39,7 +39,15 @@ fn every_kind_gives_its_key_and_certificate() {
         assert_eq!(*contents.key().to_pkcs8_der().unwrap(), *key.to_pkcs8_der().unwrap(), "{name}");
         opened += 1;
     }
-    assert_eq!(opened, 41);
+    assert_eq!(opened, 46);
+}
+
+#[test]
+fn an_unknown_cipher_is_named() {
+    let error = decode(include_bytes!("../../../fixtures/aria.pfx"), PASSWORD).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("the cipher 1.2.410.200046.1.1.12"), "{error}");
+    assert!(error.hint().unwrap().contains("AES-256"));
 }
 
 #[test]
