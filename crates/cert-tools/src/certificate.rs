@@ -13,7 +13,7 @@ use crate::{
     alternative_name::AlternativeName,
     error::{Error, ErrorKind, Result},
     key::{self, PrivateKey, PublicKey},
-    name,
+    name, pem,
     thumbprint::{Thumbprint, ThumbprintAlgorithm},
     times,
 };
@@ -28,9 +28,8 @@ impl Certificate {
     /// # Errors
     /// - `InvalidInput`: there is no certificate in the text, or it is damaged.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self> {
-        X509::from_pem(pem.as_ref())
-            .map(Self)
-            .map_err(|stack| no_pem_certificate().with_openssl(stack))
+        let first = blocks(pem.as_ref()).next();
+        first.unwrap_or_else(|| Err(no_pem_certificate()))
     }
 
     /// Reads all certificates of a PEM text, in its order; other blocks are passed over.
@@ -40,11 +39,8 @@ impl Certificate {
     /// # Errors
     /// - `InvalidInput`: there is no certificate in the text, or one of them is damaged.
     pub fn chain_from_pem(pem: impl AsRef<[u8]>) -> Result<Vec<Self>> {
-        match X509::stack_from_pem(pem.as_ref()) {
-            Ok(stack) if stack.is_empty() => Err(no_pem_certificate()),
-            Ok(stack) => Ok(stack.into_iter().map(Self).collect()),
-            Err(stack) => Err(no_pem_certificate().with_openssl(stack)),
-        }
+        let certificates: Vec<Self> = blocks(pem.as_ref()).collect::<Result<_>>()?;
+        if certificates.is_empty() { Err(no_pem_certificate()) } else { Ok(certificates) }
     }
 
     /// Reads a certificate in DER, the binary form of `.cer` and `.crt` files.
@@ -222,6 +218,17 @@ impl fmt::Debug for Certificate {
             .field("serial", &self.serial().ok())
             .finish_non_exhaustive()
     }
+}
+
+/// The certificates of a PEM text, also by the labels that older programs write.
+fn blocks(pem: &[u8]) -> impl Iterator<Item = Result<Certificate>> {
+    const LABELS: [&[u8]; 3] = [b"CERTIFICATE", b"TRUSTED CERTIFICATE", b"X509 CERTIFICATE"];
+    pem::blocks(pem).filter(|block| LABELS.contains(&block.label)).map(|block| {
+        let der = block.bytes().ok_or_else(no_pem_certificate)?;
+        X509::from_der(&der)
+            .map(Certificate)
+            .map_err(|stack| no_pem_certificate().with_openssl(stack))
+    })
 }
 
 fn no_pem_certificate() -> Error {

@@ -72,6 +72,14 @@ impl Error {
         self
     }
 
+    /// Says the same of something else: what stands before the colon is replaced by `doing`.
+    pub(crate) fn while_doing(mut self, doing: &str) -> Self {
+        if let Some((_, how)) = self.0.message.split_once(": ") {
+            self.0.message = format!("{doing}: {how}").into();
+        }
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));
         self

@@ -13,7 +13,11 @@ use openssl::{
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    pem::{self, Block},
+    pfx,
+};
 
 /// A private key. `Debug` shows its kind and size only; OpenSSL wipes it when it is dropped.
 #[derive(Clone)]
@@ -105,57 +109,58 @@ impl PrivateKey {
             .map_err(|stack| Error::crypto("cannot make an elliptic curve key", stack))
     }
 
-    /// Reads the first unencrypted private key of a PEM text: PKCS#8 (`BEGIN PRIVATE KEY`), PKCS#1 or SEC 1.
+    /// Reads the first private key of a PEM text: PKCS#8 (`BEGIN PRIVATE KEY`), PKCS#1 or SEC 1.
     ///
     /// # Errors
     /// - `PasswordRequired`: the key is encrypted; see [`from_encrypted_pem`](Self::from_encrypted_pem).
     /// - `InvalidInput`: there is no private key in the text, or it is damaged.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self> {
-        let mut was_asked = false;
-        // OpenSSL would ask for the password at the terminal if no callback took the question.
-        let parsed = PKey::private_key_from_pem_callback(pem.as_ref(), |_| {
-            was_asked = true;
-            Ok(0)
-        });
-        match parsed {
-            Ok(key) => Ok(Self(key)),
-            Err(_) if was_asked => Err(Error::new(
+        let block = private_key_block(pem.as_ref())?;
+        if block.label == ENCRYPTED_PRIVATE_KEY || block.is_encrypted() {
+            return Err(Error::new(
                 ErrorKind::PasswordRequired,
                 "cannot read the private key: it is encrypted and no password was given",
-            )),
-            Err(stack) => Err(Error::invalid("cannot read a private key from the PEM text")
-                .with_hint("a PEM private key starts with `-----BEGIN PRIVATE KEY-----`")
-                .with_openssl(stack)),
+            ));
         }
+        Self::from_plain_block(&block)
     }
 
     /// Reads the first private key of a PEM text, which may be encrypted with `password`.
     ///
     /// # Errors
-    /// - `InvalidInput`: there is no private key in the text, it is damaged, or the password is over 1024 bytes.
+    /// - `InvalidInput`: there is no private key in the text, or it is damaged.
+    /// - `LimitExceeded`: decrypting would take more than
+    ///   [`Pfx::DEFAULT_MAX_ROUNDS`](crate::Pfx::DEFAULT_MAX_ROUNDS) key-derivation rounds.
+    /// - `Unsupported`: it is encrypted by an algorithm that is not known; the message names it.
     /// - `WrongPassword`: the key is encrypted with another password.
     pub fn from_encrypted_pem(pem: impl AsRef<[u8]>, password: &SecretString) -> Result<Self> {
-        let mut was_asked = false;
-        let parsed = PKey::private_key_from_pem_callback(pem.as_ref(), |buffer| {
-            was_asked = true;
+        let block = private_key_block(pem.as_ref())?;
+        if block.label == ENCRYPTED_PRIVATE_KEY {
+            let encrypted = block.bytes().ok_or_else(no_private_key)?;
+            return pfx::decrypt_key(encrypted, password).map(Self);
+        }
+        if !block.is_encrypted() {
+            return Self::from_plain_block(&block);
+        }
+        // The old form derives its key with a single round of MD5.
+        let parsed = PKey::private_key_from_pem_callback(block.text, |buffer| {
             let password = password.expose_secret().as_bytes();
             Ok(buffer.get_mut(..password.len()).map_or(0, |room| {
                 room.copy_from_slice(password);
                 password.len()
             }))
         });
-        match parsed {
-            Ok(key) => Ok(Self(key)),
-            Err(stack) if was_asked => {
-                Err(Error::new(ErrorKind::WrongPassword, "cannot decrypt the private key")
-                    .with_hint("check the password of the private key")
-                    .with_openssl(stack))
-            }
-            Err(stack) => {
-                Err(Error::invalid("cannot read a private key from the PEM text")
-                    .with_openssl(stack))
-            }
-        }
+        parsed.map(Self).map_err(|stack| pfx::wrong_key_password().with_openssl(stack))
+    }
+
+    fn from_plain_block(block: &Block<'_>) -> Result<Self> {
+        let der = block.bytes().ok_or_else(no_private_key)?;
+        let parsed = if block.label == PRIVATE_KEY {
+            PKey::private_key_from_pkcs8(&der)
+        } else {
+            PKey::private_key_from_der(&der)
+        };
+        parsed.map(Self).map_err(|stack| no_private_key().with_openssl(stack))
     }
 
     /// Writes the key as unencrypted PKCS#8 PEM (`BEGIN PRIVATE KEY`), the form that every Azure SDK reads.
@@ -268,11 +273,15 @@ impl PublicKey {
     /// # Errors
     /// - `InvalidInput`: there is no public key in the text, or it is damaged.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self> {
-        PKey::public_key_from_pem(pem.as_ref()).map(Self).map_err(|stack| {
+        let invalid = || {
             Error::invalid("cannot read a public key from the PEM text")
                 .with_hint("a PEM public key starts with `-----BEGIN PUBLIC KEY-----`")
-                .with_openssl(stack)
-        })
+        };
+        let der = pem::blocks(pem.as_ref())
+            .find(|block| block.label == b"PUBLIC KEY")
+            .and_then(|block| block.bytes())
+            .ok_or_else(invalid)?;
+        PKey::public_key_from_der(&der).map(Self).map_err(|stack| invalid().with_openssl(stack))
     }
 
     /// Writes the key as PEM (`BEGIN PUBLIC KEY`), ready for a JWT library.
@@ -361,6 +370,16 @@ pub(crate) fn ascii(pem: Vec<u8>) -> Result<String> {
     })
 }
 
+/// The first block that is a private key of some form.
+fn private_key_block(pem: &[u8]) -> Result<Block<'_>> {
+    pem::blocks(pem).find(|block| block.label.ends_with(PRIVATE_KEY)).ok_or_else(no_private_key)
+}
+
+fn no_private_key() -> Error {
+    Error::invalid("cannot read a private key from the PEM text")
+        .with_hint("a PEM private key starts with `-----BEGIN PRIVATE KEY-----`")
+}
+
 fn algorithm<T: HasPublic>(key: &PKeyRef<T>) -> KeyAlgorithm {
     match key.id() {
         Id::RSA | Id::RSA_PSS => KeyAlgorithm::Rsa,
@@ -369,6 +388,9 @@ fn algorithm<T: HasPublic>(key: &PKeyRef<T>) -> KeyAlgorithm {
         _ => KeyAlgorithm::Other,
     }
 }
+
+const PRIVATE_KEY: &[u8] = b"PRIVATE KEY";
+const ENCRYPTED_PRIVATE_KEY: &[u8] = b"ENCRYPTED PRIVATE KEY";
 
 #[cfg(test)]
 mod tests;

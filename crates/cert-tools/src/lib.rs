@@ -10,6 +10,7 @@ mod extensions;
 mod key;
 mod name;
 mod password;
+mod pem;
 mod pfx;
 mod request;
 mod thumbprint;

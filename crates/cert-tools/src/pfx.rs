@@ -16,7 +16,9 @@ mod unlock;
 use std::fmt;
 
 use bytes::Bytes;
+use openssl::pkey::{PKey, Private};
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use self::{
     algorithm::{Encryption, MacScheme},
@@ -28,7 +30,7 @@ pub use self::{
 };
 use crate::{
     certificate::Certificate,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
 };
 
 /// A PKCS#12 file that has been read but not opened yet.
@@ -159,6 +161,20 @@ fn visible_rounds(mac: Option<&Mac>, encryptions: &[AlgorithmIdentifier]) -> u64
         .iter()
         .filter_map(|algorithm| Some(Encryption::read(algorithm).ok()?.derivation.rounds()));
     mac.into_iter().chain(encryptions).fold(0, u64::saturating_add)
+}
+
+/// Decrypts a private key that stands alone, as in a PEM text: its protection is that of keys in PFX files.
+pub(crate) fn decrypt_key(
+    encrypted: Zeroizing<Vec<u8>>,
+    password: &SecretString,
+) -> Result<PKey<Private>> {
+    providers::load()?;
+    unlock::unlock_key(Bytes::from_owner(encrypted), password, Pfx::DEFAULT_MAX_ROUNDS)
+}
+
+pub(crate) fn wrong_key_password() -> Error {
+    Error::new(ErrorKind::WrongPassword, "cannot decrypt the private key: the password is wrong")
+        .with_hint("check the password of the private key")
 }
 
 impl fmt::Debug for Pfx {

@@ -14,6 +14,7 @@ use crate::{
     extensions,
     key::{self, PrivateKey, PublicKey},
     name::{self, DistinguishedName},
+    pem,
 };
 
 /// A request that a certificate authority turns into a certificate.
@@ -59,10 +60,12 @@ impl CertificateRequest {
     /// # Errors
     /// - `InvalidInput`: there is no request in the text, or it is damaged.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self> {
-        X509Req::from_pem(pem.as_ref()).map(Self).map_err(|stack| {
-            Error::invalid("cannot read a certificate request from the PEM text")
-                .with_openssl(stack)
-        })
+        let invalid = || Error::invalid("cannot read a certificate request from the PEM text");
+        let der = pem::blocks(pem.as_ref())
+            .find(|block| LABELS.contains(&block.label))
+            .and_then(|block| block.bytes())
+            .ok_or_else(invalid)?;
+        X509Req::from_der(&der).map(Self).map_err(|stack| invalid().with_openssl(stack))
     }
 
     /// Writes the request as PEM, with a line feed at the end.
@@ -116,6 +119,9 @@ impl fmt::Debug for CertificateRequest {
             .finish_non_exhaustive()
     }
 }
+
+/// The second is that of older programs, Netscape's and Windows' among them.
+const LABELS: [&[u8]; 2] = [b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"];
 
 #[cfg(test)]
 mod tests;

@@ -110,3 +110,12 @@ fn what_is_no_certificate_is_refused() {
         assert_eq!(Certificate::from_der(der).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }
+
+/// OpenSSL's own reader would ask for a password at the terminal.
+#[test]
+fn an_encrypted_certificate_is_refused() {
+    let header = "CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00000000000000000000000000000000\n\n";
+    let pem = include_str!("../../fixtures/leaf.pem").replacen("CERTIFICATE-----\n", header, 1);
+    assert_eq!(Certificate::from_pem(&pem).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(Certificate::chain_from_pem(&pem).unwrap_err().kind(), ErrorKind::InvalidInput);
+}

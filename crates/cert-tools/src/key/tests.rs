@@ -2,6 +2,8 @@
 
 use secrecy::SecretString;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
 use super::*;
 
 const KEY: &str = include_str!("../../fixtures/key.pem");
@@ -92,6 +94,32 @@ fn encrypted_pem_needs_its_password() {
     assert_eq!(*open("fixture-password").unwrap().to_pkcs8_pem().unwrap(), KEY);
     assert_eq!(open("guess").unwrap_err().kind(), ErrorKind::WrongPassword);
     assert_eq!(open(&"long".repeat(1000)).unwrap_err().kind(), ErrorKind::WrongPassword);
+}
+
+#[test]
+fn keys_encrypted_in_other_ways_are_opened() {
+    let scrypt = BASE64_STANDARD.encode(include_bytes!("../../fixtures/scrypt-key.p8"));
+    let label = "ENCRYPTED PRIVATE KEY-----";
+    let scrypt = format!("-----BEGIN {label}\n{scrypt}\n-----END {label}\n");
+    for pem in [&scrypt, include_str!("../../fixtures/encrypted-key-pkcs1.pem")] {
+        assert_eq!(PrivateKey::from_pem(pem).unwrap_err().kind(), ErrorKind::PasswordRequired);
+        let open =
+            |password: &str| PrivateKey::from_encrypted_pem(pem, &SecretString::from(password));
+        assert_eq!(*open("fixture-password").unwrap().to_pkcs8_pem().unwrap(), KEY);
+        assert_eq!(open("guess").unwrap_err().kind(), ErrorKind::WrongPassword);
+        assert_eq!(open(&"long".repeat(1000)).unwrap_err().kind(), ErrorKind::WrongPassword);
+    }
+}
+
+#[test]
+fn an_encrypted_key_that_asks_for_too_many_rounds_is_refused() {
+    let pem = include_str!("../../fixtures/greedy-key.pem");
+    let password = SecretString::from("fixture-password");
+    let error = PrivateKey::from_encrypted_pem(pem, &password).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(error.to_string().starts_with("cannot decrypt the private key: it asks for 2147483647"));
+    // Without a password there is nothing to derive.
+    assert_eq!(PrivateKey::from_pem(pem).unwrap_err().kind(), ErrorKind::PasswordRequired);
 }
 
 #[test]

@@ -181,6 +181,11 @@ impl Part {
 }
 
 impl Encrypted {
+    /// Reads an `EncryptedPrivateKeyInfo` that stands alone.
+    pub(super) fn read_key(der: Bytes) -> Outcome<Self> {
+        Constructed::decode(der, Mode::Ber, |cons| cons.take_sequence(Self::take_key_from))
+    }
+
     /// `EncryptedContentInfo ::= SEQUENCE { contentType, algorithm, content [0] IMPLICIT OCTET STRING }`
     fn take_content_from<S: Source>(cons: &mut Constructed<'_, S>) -> Step<Self, S> {
         cons.skip_one()?;

@@ -7,7 +7,7 @@ use std::error::Error as _;
 use openssl::pkcs12::Pkcs12;
 
 use super::*;
-use crate::{error::ErrorKind, key::PrivateKey};
+use crate::key::PrivateKey;
 
 const PASSWORD: &str = "fixture-password";
 

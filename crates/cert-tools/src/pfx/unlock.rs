@@ -71,6 +71,24 @@ pub(super) fn unlock(
     })
 }
 
+/// Decrypts a private key that stands alone (`EncryptedPrivateKeyInfo`), spending at most `max_rounds`.
+pub(super) fn unlock_key(
+    encrypted: Bytes,
+    password: &SecretString,
+    max_rounds: u64,
+) -> Result<PKey<Private>> {
+    let damaged = |error| Error::invalid("the encrypted private key is damaged").with_source(error);
+    let encrypted = Encrypted::read_key(encrypted).map_err(damaged)?;
+    let mut opener = Opener::new(password::forms(password), Budget::new(max_rounds));
+    match opener.decrypt(&encrypted, |plain| read_key(&plain)) {
+        Ok(Ok(key)) => Ok(key),
+        Ok(Err(stack)) => Err(unusable_key(stack)),
+        Err(Problem::Unreadable) => Err(super::wrong_key_password()),
+        Err(Problem::Told(error)) => Err(error),
+    }
+    .map_err(|error| error.while_doing("cannot decrypt the private key"))
+}
+
 /// The first form of the password that the MAC was made with.
 fn authentic_form(
     file: &File,
@@ -199,13 +217,7 @@ impl Opener {
                 let value = PrivateKey::from_openssl(key);
                 self.found.keys.push(Stored { value, friendly_name, local_key_id });
             }
-            Err(stack) => {
-                let error = Error::new(
-                    ErrorKind::Unsupported,
-                    "cannot open the PFX file: its private key is of a kind that is not supported",
-                );
-                self.found.unusable_key = Some(error.with_openssl(stack));
-            }
+            Err(stack) => self.found.unusable_key = Some(unusable_key(stack)),
         }
     }
 
@@ -275,6 +287,14 @@ fn read_key(der: &[u8]) -> Option<Result<PKey<Private>, ErrorStack>> {
         Ok(key) => Some(Ok(key)),
         Err(stack) => super::structure::is_private_key_info(der).then_some(Err(stack)),
     }
+}
+
+fn unusable_key(stack: ErrorStack) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "cannot open the PFX file: its private key is of a kind that is not supported",
+    )
+    .with_openssl(stack)
 }
 
 fn wrong(password: &SecretString) -> Error {
