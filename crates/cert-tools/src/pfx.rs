@@ -12,6 +12,7 @@ mod providers;
 mod store;
 mod structure;
 mod unlock;
+mod write;
 
 use std::fmt;
 

@@ -117,7 +117,9 @@ fn an_encrypted_key_that_asks_for_too_many_rounds_is_refused() {
     let password = SecretString::from("fixture-password");
     let error = PrivateKey::from_encrypted_pem(pem, &password).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
-    assert!(error.to_string().starts_with("cannot decrypt the private key: it asks for 2147483647"));
+    assert!(
+        error.to_string().starts_with("cannot decrypt the private key: it asks for 2147483647")
+    );
     // Without a password there is nothing to derive.
     assert_eq!(PrivateKey::from_pem(pem).unwrap_err().kind(), ErrorKind::PasswordRequired);
 }

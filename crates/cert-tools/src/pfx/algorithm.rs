@@ -288,13 +288,13 @@ const MAX_PBMAC1_KEY: usize = 1024;
 
 const AES_128: Cipher = Cipher { name: "AES-128-CBC", key_bytes: 16, iv_bytes: 16 };
 const AES_192: Cipher = Cipher { name: "AES-192-CBC", key_bytes: 24, iv_bytes: 16 };
-const AES_256: Cipher = Cipher { name: "AES-256-CBC", key_bytes: 32, iv_bytes: 16 };
+pub(super) const AES_256: Cipher = Cipher { name: "AES-256-CBC", key_bytes: 32, iv_bytes: 16 };
 const CAMELLIA_128: Cipher = Cipher { name: "CAMELLIA-128-CBC", key_bytes: 16, iv_bytes: 16 };
 const CAMELLIA_192: Cipher = Cipher { name: "CAMELLIA-192-CBC", key_bytes: 24, iv_bytes: 16 };
 const CAMELLIA_256: Cipher = Cipher { name: "CAMELLIA-256-CBC", key_bytes: 32, iv_bytes: 16 };
 const DES: Cipher = Cipher { name: "DES-CBC", key_bytes: 8, iv_bytes: 8 };
 const DES_EDE2: Cipher = Cipher { name: "DES-EDE-CBC", key_bytes: 16, iv_bytes: 8 };
-const DES_EDE3: Cipher = Cipher { name: "DES-EDE3-CBC", key_bytes: 24, iv_bytes: 8 };
+pub(super) const DES_EDE3: Cipher = Cipher { name: "DES-EDE3-CBC", key_bytes: 24, iv_bytes: 8 };
 const RC2_40: Cipher = Cipher { name: "RC2-40-CBC", key_bytes: 5, iv_bytes: 8 };
 const RC2_64: Cipher = Cipher { name: "RC2-64-CBC", key_bytes: 8, iv_bytes: 8 };
 const RC2_128: Cipher = Cipher { name: "RC2-CBC", key_bytes: 16, iv_bytes: 8 };
@@ -306,7 +306,7 @@ const SEED: Cipher = Cipher { name: "SEED-CBC", key_bytes: 16, iv_bytes: 16 };
 const PKCS12_CIPHERS: &[(ConstOid, Cipher)] = &[
     (Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 1, 1]), RC4_128),
     (Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 1, 2]), RC4_40),
-    (Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 1, 3]), DES_EDE3),
+    (PBE_3DES, DES_EDE3),
     (Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 1, 4]), DES_EDE2),
     (Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 1, 5]), RC2_128),
     (Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 1, 6]), RC2_40),
@@ -325,7 +325,7 @@ const PKCS5_CIPHERS: &[(ConstOid, &str, Cipher)] = &[
 const PBES2_CIPHERS: &[(ConstOid, Cipher)] = &[
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 1, 2]), AES_128),
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 1, 22]), AES_192),
-    (Oid(&[96, 134, 72, 1, 101, 3, 4, 1, 42]), AES_256),
+    (AES_256_CBC, AES_256),
     (Oid(&[42, 134, 72, 134, 247, 13, 3, 7]), DES_EDE3),
     (Oid(&[43, 14, 3, 2, 7]), DES),
     (Oid(&[42, 131, 8, 140, 154, 75, 61, 1, 1, 1, 2]), CAMELLIA_128),
@@ -337,8 +337,8 @@ const PBES2_CIPHERS: &[(ConstOid, Cipher)] = &[
 /// Spec: <https://www.rfc-editor.org/rfc/rfc8018#appendix-C>; SHA-3:
 /// <https://csrc.nist.gov/projects/computer-security-objects-register/algorithm-registration>
 const DIGESTS: &[(ConstOid, &str)] = &[
-    (Oid(&[43, 14, 3, 2, 26]), "SHA1"),
-    (Oid(&[96, 134, 72, 1, 101, 3, 4, 2, 1]), "SHA256"),
+    (SHA1, "SHA1"),
+    (SHA256, "SHA256"),
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 2, 2]), "SHA384"),
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 2, 3]), "SHA512"),
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 2, 4]), "SHA224"),
@@ -356,7 +356,7 @@ const HMACS: &[(ConstOid, &str)] = &[
     (Oid(&[42, 134, 72, 134, 247, 13, 2, 6]), "MD5"),
     (Oid(&[42, 134, 72, 134, 247, 13, 2, 7]), "SHA1"),
     (Oid(&[42, 134, 72, 134, 247, 13, 2, 8]), "SHA224"),
-    (Oid(&[42, 134, 72, 134, 247, 13, 2, 9]), "SHA256"),
+    (HMAC_SHA256, "SHA256"),
     (Oid(&[42, 134, 72, 134, 247, 13, 2, 10]), "SHA384"),
     (Oid(&[42, 134, 72, 134, 247, 13, 2, 11]), "SHA512"),
     (Oid(&[42, 134, 72, 134, 247, 13, 2, 12]), "SHA512-224"),
@@ -367,10 +367,20 @@ const HMACS: &[(ConstOid, &str)] = &[
     (Oid(&[96, 134, 72, 1, 101, 3, 4, 2, 16]), "SHA3-512"),
 ];
 
+/// 2.16.840.1.101.3.4.1.42
+pub(super) const AES_256_CBC: ConstOid = Oid(&[96, 134, 72, 1, 101, 3, 4, 1, 42]);
+/// 1.2.840.113549.2.9
+pub(super) const HMAC_SHA256: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 2, 9]);
+/// 1.2.840.113549.1.12.1.3
+pub(super) const PBE_3DES: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 1, 3]);
+/// 1.3.14.3.2.26
+pub(super) const SHA1: ConstOid = Oid(&[43, 14, 3, 2, 26]);
+/// 2.16.840.1.101.3.4.2.1
+pub(super) const SHA256: ConstOid = Oid(&[96, 134, 72, 1, 101, 3, 4, 2, 1]);
 /// 1.2.840.113549.1.5.12. Spec: <https://www.rfc-editor.org/rfc/rfc8018#appendix-C>
-const PBKDF2: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 5, 12]);
+pub(super) const PBKDF2: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 5, 12]);
 /// 1.2.840.113549.1.5.13
-const PBES2: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 5, 13]);
+pub(super) const PBES2: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 5, 13]);
 /// 1.2.840.113549.1.5.14
 const PBMAC1: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 5, 14]);
 /// 1.2.840.113549.3.2

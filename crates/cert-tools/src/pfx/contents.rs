@@ -1,13 +1,15 @@
 //! What a PKCS#12 file holds, and how it is written as PKCS#12 or PEM.
 
-use openssl::{error::ErrorStack, hash::MessageDigest, nid::Nid, pkcs12::Pkcs12, stack::Stack};
-use secrecy::{ExposeSecret, SecretString};
+use bytes::Bytes;
+use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use super::write::{Content, Protection, write};
 use crate::{
     certificate::Certificate,
     error::{Error, ErrorKind, Result},
     key::PrivateKey,
+    thumbprint::ThumbprintAlgorithm,
 };
 
 /// A private key, its certificate (the leaf), and the certificates of the authorities above it (the chain).
@@ -17,23 +19,16 @@ pub struct PfxContents {
     leaf: Certificate,
     chain: Vec<Certificate>,
     friendly_name: Option<String>,
+    local_key_id: Option<Bytes>,
 }
 
 /// How [`PfxContents::encode_opts`] writes a file.
 #[derive(Clone, Debug)]
 pub struct EncodeOptions {
     friendly_name: Option<String>,
+    local_key_id: Option<Vec<u8>>,
     rounds: u32,
     protection: Protection,
-}
-
-/// The algorithms of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protection {
-    /// PBES2 with AES-256-CBC, HMAC-SHA-256.
-    Modern,
-    /// PKCS#12's own derivation with 3DES, HMAC-SHA-1.
-    Legacy,
 }
 
 /// How [`PfxContents::to_pem_opts`] writes the private key.
@@ -57,7 +52,7 @@ impl PfxContents {
                 format!("the private key does not belong to the certificate `{}`", leaf.subject()),
             ));
         }
-        Ok(Self { key, leaf, chain, friendly_name: None })
+        Ok(Self { key, leaf, chain, friendly_name: None, local_key_id: None })
     }
 
     /// The private key.
@@ -80,6 +75,12 @@ impl PfxContents {
         self.friendly_name.as_deref()
     }
 
+    /// What the key and its certificate have in common (`localKeyID`), where the contents are those of a file that
+    /// says it.
+    pub fn local_key_id(&self) -> Option<&[u8]> {
+        self.local_key_id.as_deref()
+    }
+
     /// Takes the parts: key, leaf, chain.
     pub fn into_parts(self) -> (PrivateKey, Certificate, Vec<Certificate>) {
         (self.key, self.leaf, self.chain)
@@ -100,43 +101,28 @@ impl PfxContents {
     /// `password`: may be empty, as Key Vault does it; the file is then protected by its place alone.
     ///
     /// # Errors
-    /// - `InvalidInput`: the password or the friendly name has a NUL in it, or the rounds are outside their limits.
+    /// - `InvalidInput`: the password or the friendly name has a NUL in it, the `localKeyID` is empty, or the rounds
+    ///   are outside their limits.
     /// - `Crypto`: OpenSSL could not encrypt.
     pub fn encode_opts(&self, password: &SecretString, options: &EncodeOptions) -> Result<Vec<u8>> {
         super::check_password(password)?;
         options.check()?;
         super::providers::load()?;
-        let build = || -> Result<Vec<u8>, ErrorStack> {
-            let mut builder = Pkcs12::builder();
-            let own_name = self.friendly_name.as_ref().filter(|name| !name.contains('\0'));
-            if let Some(name) = options.friendly_name.as_ref().or(own_name) {
-                builder.name(name);
-            }
-            if !self.chain.is_empty() {
-                let mut chain = Stack::new()?;
-                for certificate in &self.chain {
-                    chain.push(certificate.to_openssl())?;
-                }
-                builder.ca(chain);
-            }
-            let (cipher, digest) = match options.protection {
-                Protection::Modern => (Nid::AES_256_CBC, MessageDigest::sha256()),
-                Protection::Legacy => {
-                    (Nid::PBE_WITHSHA1AND3_KEY_TRIPLEDES_CBC, MessageDigest::sha1())
-                }
-            };
-            builder
-                .pkey(self.key.openssl())
-                .cert(self.leaf.openssl())
-                .key_algorithm(cipher)
-                .cert_algorithm(cipher)
-                .key_iter(options.rounds)
-                .mac_iter(options.rounds)
-                .mac_md(digest)
-                .build2(password.expose_secret())?
-                .to_der()
+        let own_name = self.friendly_name.as_ref().filter(|name| !name.contains('\0'));
+        let own_id = self.local_key_id.as_deref().filter(|id| !id.is_empty());
+        let thumbprint = self.leaf.thumbprint(ThumbprintAlgorithm::Sha1)?;
+        let content = Content {
+            key: &self.key,
+            leaf: &self.leaf,
+            chain: &self.chain,
+            friendly_name: options.friendly_name.as_ref().or(own_name).map(String::as_str),
+            local_key_id: options
+                .local_key_id
+                .as_deref()
+                .or(own_id)
+                .unwrap_or(thumbprint.as_bytes()),
         };
-        build().map_err(|stack| Error::crypto("cannot write the PFX file", stack))
+        write(&content, options.protection, password, options.rounds)
     }
 
     /// Writes everything as PEM: the key as unencrypted PKCS#8, then the leaf, then the chain.
@@ -186,9 +172,10 @@ impl PfxContents {
         leaf: Certificate,
         others: Vec<Certificate>,
         friendly_name: Option<String>,
+        local_key_id: Option<Bytes>,
     ) -> Self {
         let chain = in_order_of_issue(&leaf, others);
-        Self { key, leaf, chain, friendly_name }
+        Self { key, leaf, chain, friendly_name, local_key_id }
     }
 }
 
@@ -213,7 +200,7 @@ impl EncodeOptions {
     /// read: 3DES by PKCS#12's own derivation, with 2,048 rounds and a SHA-1 MAC. Weak: give a random password.
     #[must_use]
     pub fn legacy() -> Self {
-        Self { friendly_name: None, rounds: 2048, protection: Protection::Legacy }
+        Self { rounds: 2048, protection: Protection::Legacy, ..Self::default() }
     }
 
     /// Sets the friendly name, which Windows and Key Vault show in lists. Default: that of the file that the
@@ -221,6 +208,14 @@ impl EncodeOptions {
     #[must_use]
     pub fn with_friendly_name(mut self, name: impl Into<String>) -> Self {
         self.friendly_name = Some(name.into());
+        self
+    }
+
+    /// Sets what ties the key to its certificate (`localKeyID`). Default: that of the file that the contents were
+    /// read from, else the certificate's SHA-1 thumbprint, as OpenSSL does it.
+    #[must_use]
+    pub fn with_local_key_id(mut self, id: impl Into<Vec<u8>>) -> Self {
+        self.local_key_id = Some(id.into());
         self
     }
 
@@ -245,13 +240,21 @@ impl EncodeOptions {
                 "the friendly name of a PFX file cannot have a NUL character in it",
             ));
         }
+        if self.local_key_id.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::invalid("the `localKeyID` of a PFX file cannot be empty"));
+        }
         Ok(())
     }
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { friendly_name: None, rounds: 100_000, protection: Protection::Modern }
+        Self {
+            friendly_name: None,
+            local_key_id: None,
+            rounds: 100_000,
+            protection: Protection::Modern,
+        }
     }
 }
 

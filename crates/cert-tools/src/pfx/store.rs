@@ -105,8 +105,9 @@ impl PfxStore {
         let mut certificates = self.certificates.clone();
         let leaf = certificates.remove(leaf);
         let name = key.friendly_name.clone().or(leaf.friendly_name);
+        let id = key.local_key_id.clone().or(leaf.local_key_id);
         let others = certificates.into_iter().map(|stored| stored.value).collect();
-        Some(PfxContents::of_store(key.value.clone(), leaf.value, others, name))
+        Some(PfxContents::of_store(key.value.clone(), leaf.value, others, name, id))
     }
 
     fn index_of_leaf(&self, key: &Stored<PrivateKey>) -> Option<usize> {

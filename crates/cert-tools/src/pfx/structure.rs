@@ -331,21 +331,21 @@ fn read_bmp_string(value: Bytes) -> Outcome<String> {
 }
 
 /// 1.2.840.113549.1.7.1. Spec: <https://www.rfc-editor.org/rfc/rfc2315#section-14>
-const DATA: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 7, 1]);
+pub(super) const DATA: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 7, 1]);
 /// 1.2.840.113549.1.7.6
-const ENCRYPTED_DATA: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 7, 6]);
+pub(super) const ENCRYPTED_DATA: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 7, 6]);
 /// 1.2.840.113549.1.9.20. Spec: <https://www.rfc-editor.org/rfc/rfc2985#section-5.5.1>
-const FRIENDLY_NAME: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 9, 20]);
+pub(super) const FRIENDLY_NAME: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 9, 20]);
 /// 1.2.840.113549.1.9.21
-const LOCAL_KEY_ID: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 9, 21]);
+pub(super) const LOCAL_KEY_ID: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 9, 21]);
 /// 1.2.840.113549.1.9.22.1
-const X509_CERTIFICATE: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 9, 22, 1]);
+pub(super) const X509_CERTIFICATE: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 9, 22, 1]);
 /// 1.2.840.113549.1.12.10.1.1. Spec: <https://www.rfc-editor.org/rfc/rfc7292#appendix-D>
 const KEY_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 1]);
 /// 1.2.840.113549.1.12.10.1.2
-const SHROUDED_KEY_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 2]);
+pub(super) const SHROUDED_KEY_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 2]);
 /// 1.2.840.113549.1.12.10.1.3
-const CERTIFICATE_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 3]);
+pub(super) const CERTIFICATE_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 3]);
 /// 1.2.840.113549.1.12.10.1.6
 const SAFE_CONTENTS_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 6]);
 

@@ -120,7 +120,7 @@ fn authentic_form(
     Ok(None)
 }
 
-fn hmac(key: &[u8], digest: MessageDigest, data: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+pub(super) fn hmac(key: &[u8], digest: MessageDigest, data: &[u8]) -> Result<Vec<u8>, ErrorStack> {
     let key = PKey::hmac(key)?;
     Signer::new(digest, &key)?.sign_oneshot_to_vec(data)
 }
@@ -251,7 +251,7 @@ fn readable(bags: &Bytes) -> Result<Vec<Bag>> {
 }
 
 /// `None`: the padding shows that the key was another.
-fn try_decrypt(
+pub(super) fn try_decrypt(
     encryption: &Encryption,
     ciphertext: &[u8],
     password: &PasswordForm,
