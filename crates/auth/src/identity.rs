@@ -54,6 +54,7 @@ impl FromStr for Identity {
             return id.parse().map(Self::ClientId);
         }
         text.parse().map(Self::ClientId).map_err(|_| {
+            let text = text.escape_debug();
             Failure::invalid_input(format!("`{text}` does not name a managed identity"))
                 .hint("give a client id, `object:` and an object id, an ARM id, or `system`")
                 .into()

@@ -76,7 +76,8 @@ impl FromStr for TenantId {
             && !text.contains("..");
         if !is_domain_like {
             return Err(Failure::invalid_input(format!(
-                "tenant id `{text}` is neither a GUID nor a domain"
+                "tenant id `{}` is neither a GUID nor a domain",
+                text.escape_debug()
             ))
             .hint("the tenant id is on the overview page of Entra ID; `contoso.onmicrosoft.com` works too")
             .into());
@@ -112,11 +113,12 @@ impl FromStr for ResourceId {
             segments.as_slice(),
             ["", "subscriptions", subscription, "resourcegroups", group, "providers",
              "microsoft.managedidentity", "userassignedidentities", name]
-                if ![subscription, group, name].iter().any(|part| part.is_empty())
+                if [subscription, group, name].iter().all(|part| is_arm_name(part))
         );
         if !is_identity {
             return Err(Failure::invalid_input(format!(
-                "`{text}` is not the ARM id of a user-assigned identity"
+                "`{}` is not the ARM id of a user-assigned identity",
+                text.escape_debug()
             ))
             .hint(
                 "it looks like /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/\
@@ -134,12 +136,19 @@ impl fmt::Display for ResourceId {
     }
 }
 
+/// The characters that names of resource groups, which allow the most, may have.
+///
+/// Spec: <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftresources>
+fn is_arm_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|char| char.is_alphanumeric() || "-_.()".contains(char))
+}
+
 pub(crate) fn parse_guid(what: &str, text: &str) -> Result<Uuid> {
     let text = text.trim();
     // The hyphenated form only: `Uuid` would also take URNs and braces, which no Azure service sends.
     match Uuid::try_parse(text) {
         Ok(id) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(id),
-        _ => Err(Failure::invalid_input(format!("{what} `{text}` is not a GUID"))
+        _ => Err(Failure::invalid_input(format!("{what} `{}` is not a GUID", text.escape_debug()))
             .hint("a GUID looks like 11111111-2222-3333-4444-555555555555")
             .into()),
     }
@@ -157,6 +166,21 @@ mod tests {
             (Err(error), None) => assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}"),
             (Ok(id), None) => panic!("`{text}` was taken as `{id}`"),
             (Err(error), Some(_)) => panic!("`{text}`: {error}"),
+        }
+    }
+
+    #[test]
+    fn an_error_stays_on_its_line() {
+        for text in ["a\nb", "/a\nb", "a\u{1b}[2Jb"] {
+            let errors = [
+                text.parse::<ClientId>().unwrap_err(),
+                text.parse::<ResourceId>().unwrap_err(),
+                text.parse::<TenantId>().unwrap_err(),
+                text.parse::<crate::Identity>().unwrap_err(),
+            ];
+            for error in errors {
+                assert!(!error.to_string().contains(char::is_control), "{error:?}");
+            }
         }
     }
 
@@ -198,6 +222,8 @@ mod tests {
             "/subscriptions/s",
             "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/n",
             "/subscriptions//resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
+            "/subscriptions/s\u{c}/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n?x",
         ] {
             check::<ResourceId>(text, None);
         }
