@@ -25,7 +25,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// The private key does not belong to the certificate.
     KeyMismatch,
-    /// Opening the file would take more key-derivation rounds than the caller allows.
+    /// Opening the file would take more key-derivation rounds than the caller allows, or the file is larger, or holds
+    /// more, than any in use.
     LimitExceeded,
     /// The file is sound but lacks the key or the certificate that was asked for.
     NotFound,

@@ -67,6 +67,15 @@ impl Pfx {
     /// Files with a million exist; ten million take some seconds, and 2^31 − 1, which a file may ask for, minutes.
     pub const DEFAULT_MAX_ROUNDS: u64 = 10_000_000;
 
+    /// How large a file may be, in bytes of its binary form; the largest in use, trust stores, have some hundred KiB.
+    ///
+    /// The older ciphers pass some ten megabytes in a second, and several times where the password is wrong.
+    pub const MAX_BYTES: usize = 4 << 20;
+    /// How many private keys, and encrypted parts, a file may hold in all.
+    pub const MAX_KEYS: usize = 128;
+    /// How many certificates a file may hold.
+    pub const MAX_CERTIFICATES: usize = 4096;
+
     /// Reads a file and opens it with `password`: [`parse`](Self::parse) and [`open`](Self::open) in one.
     ///
     /// # Errors
@@ -82,8 +91,16 @@ impl Pfx {
     /// # Errors
     /// - `Corrupt`: the bytes begin as a PKCS#12 file does, but are damaged or cut short.
     /// - `InvalidInput`: the bytes are another sort of file, such as PEM.
+    /// - `LimitExceeded`: there are more than [`MAX_BYTES`](Self::MAX_BYTES) of them.
     pub fn parse(bytes: impl AsRef<[u8]>) -> Result<Self> {
         let binary = Bytes::from_owner(input::to_binary(bytes.as_ref())?);
+        if binary.len() > Self::MAX_BYTES {
+            let (size, limit) = (binary.len(), Self::MAX_BYTES);
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("cannot read the PFX file: it has {size} bytes, and {limit} are allowed"),
+            ));
+        }
         let damaged = |error| input::explain_damage(&binary).with_source(error);
         let file = File::read(binary.clone()).map_err(damaged)?;
         let encryptions = file.encryptions().map_err(damaged)?;
@@ -119,7 +136,8 @@ impl Pfx {
     ///
     /// # Errors
     /// - `InvalidInput`: the password has a NUL in it.
-    /// - `LimitExceeded`: opening would take more rounds than allowed; nothing beyond them was derived.
+    /// - `LimitExceeded`: opening would take more rounds than allowed; nothing beyond them was derived. Or the file
+    ///   holds more than [`MAX_KEYS`](Self::MAX_KEYS) or [`MAX_CERTIFICATES`](Self::MAX_CERTIFICATES).
     /// - `PasswordRequired`: the password is empty, and the file has another.
     /// - `WrongPassword`: the file has another password.
     /// - `Corrupt`: the password is right, or none is needed, but the contents are damaged or were altered. What was

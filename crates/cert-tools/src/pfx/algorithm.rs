@@ -222,10 +222,14 @@ impl MacScheme {
     }
 
     /// The iterations of its derivation; `outer` are those that stand beside the MAC, which PBMAC1 ignores.
+    ///
+    /// PBKDF2 starts anew for each digest's length of key, and how long the key is, is the file's own word.
     pub(super) fn rounds(&self, outer: u64) -> u64 {
         match self {
             Self::Classic { .. } => outer,
-            Self::Pbmac1 { rounds, .. } => *rounds,
+            Self::Pbmac1 { prf, rounds, key_bytes, .. } => {
+                rounds.saturating_mul(key_bytes.div_ceil(prf.size().max(1)) as u64)
+            }
         }
     }
 }
@@ -277,10 +281,22 @@ pub(super) fn damaged(how: &str) -> Error {
 fn unsupported(what: &str, algorithm: &Oid) -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        format!("cannot open the PFX file: the {what} {algorithm} is not supported"),
+        format!("cannot open the PFX file: the {what} {} is not supported", shown(algorithm)),
     )
     .with_hint("export the file again with AES-256 encryption")
 }
+
+/// An identifier as dotted numbers, unless it is so long that it would fill a screen.
+pub(super) fn shown(identifier: &Oid) -> String {
+    let bytes = identifier.0.len();
+    if bytes > MAX_SHOWN_OID {
+        return format!("with an identifier of {bytes} bytes");
+    }
+    identifier.to_string()
+}
+
+/// Twice as long as any in use.
+const MAX_SHOWN_OID: usize = 32;
 
 /// RFC 9579 recommends 20 bytes at least; HMAC hashes longer keys than its block, of which 144 bytes is the largest.
 const MIN_PBMAC1_KEY: usize = 20;
@@ -386,4 +402,4 @@ const PBMAC1: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 5, 14]);
 /// 1.2.840.113549.3.2
 const RC2_CBC: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 3, 2]);
 /// 1.3.6.1.4.1.11591.4.11. Spec: <https://www.rfc-editor.org/rfc/rfc7914#section-7>
-const SCRYPT: ConstOid = Oid(&[43, 6, 1, 4, 1, 218, 71, 4, 11]);
+pub(super) const SCRYPT: ConstOid = Oid(&[43, 6, 1, 4, 1, 218, 71, 4, 11]);

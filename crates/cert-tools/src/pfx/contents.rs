@@ -167,14 +167,17 @@ impl PfxContents {
     }
 
     /// Takes what a file holds, where `leaf` is already known to be the certificate of `key`.
+    ///
+    /// `signatures`: how many may be verified to find out who issued what; those that were are taken off.
     pub(super) fn of_store(
         key: PrivateKey,
         leaf: Certificate,
         others: Vec<Certificate>,
         friendly_name: Option<String>,
         local_key_id: Option<Bytes>,
+        signatures: &mut usize,
     ) -> Self {
-        let chain = in_order_of_issue(&leaf, others);
+        let chain = in_order_of_issue(&leaf, others, signatures);
         Self { key, leaf, chain, friendly_name, local_key_id }
     }
 }
@@ -262,15 +265,18 @@ impl Default for EncodeOptions {
 ///
 /// Signatures cost time, and a file may hold thousands of certificates of one name: after so many of them the rest
 /// counts as left over.
-fn in_order_of_issue(leaf: &Certificate, mut others: Vec<Certificate>) -> Vec<Certificate> {
+fn in_order_of_issue(
+    leaf: &Certificate,
+    mut others: Vec<Certificate>,
+    signatures: &mut usize,
+) -> Vec<Certificate> {
     let mut chain: Vec<Certificate> = Vec::with_capacity(others.len());
-    let mut signatures = 0;
     while let Some(index) = others.iter().position(|other| {
         let last = chain.last().unwrap_or(leaf);
-        if signatures == MAX_SIGNATURES || !last.names_as_issuer(other) {
+        if *signatures == 0 || !last.names_as_issuer(other) {
             return false;
         }
-        signatures += 1;
+        *signatures -= 1;
         last.is_signed_by(other)
     }) {
         let issuer = others.remove(index);
@@ -279,6 +285,3 @@ fn in_order_of_issue(leaf: &Certificate, mut others: Vec<Certificate>) -> Vec<Ce
     chain.append(&mut others);
     chain
 }
-
-/// Far above what real files take: one for each authority, a few more where authorities have changed their keys.
-const MAX_SIGNATURES: usize = 64;

@@ -64,8 +64,11 @@ impl PfxStore {
     ///
     /// The certificate of a key is one with its public key; of several, as after a renewal, the one with the same
     /// `localKeyID`, else the first.
+    ///
+    /// Of a file with very many of them, the later ones have their other certificates in the order of the file.
     pub fn identities(&self) -> Vec<PfxContents> {
-        self.keys.iter().filter_map(|key| self.identity(key)).collect()
+        let mut signatures = 4 * MAX_SIGNATURES;
+        self.keys.iter().filter_map(|key| self.identity(key, &mut signatures)).collect()
     }
 
     /// The first of the [`identities`](Self::identities).
@@ -74,7 +77,9 @@ impl PfxStore {
     /// - `NotFound`: there is no private key, or no certificate for any of them.
     /// - `Unsupported`: the only private keys are of a kind that OpenSSL does not know.
     pub fn into_contents(self) -> Result<PfxContents> {
-        if let Some(contents) = self.keys.iter().find_map(|key| self.identity(key)) {
+        let mut signatures = MAX_SIGNATURES;
+        if let Some(contents) = self.keys.iter().find_map(|key| self.identity(key, &mut signatures))
+        {
             return Ok(contents);
         }
         if !self.keys.is_empty() {
@@ -100,14 +105,14 @@ impl PfxStore {
         certificates
     }
 
-    fn identity(&self, key: &Stored<PrivateKey>) -> Option<PfxContents> {
+    fn identity(&self, key: &Stored<PrivateKey>, signatures: &mut usize) -> Option<PfxContents> {
         let leaf = self.index_of_leaf(key)?;
         let mut certificates = self.certificates.clone();
         let leaf = certificates.remove(leaf);
         let name = key.friendly_name.clone().or(leaf.friendly_name);
         let id = key.local_key_id.clone().or(leaf.local_key_id);
         let others = certificates.into_iter().map(|stored| stored.value).collect();
-        Some(PfxContents::of_store(key.value.clone(), leaf.value, others, name, id))
+        Some(PfxContents::of_store(key.value.clone(), leaf.value, others, name, id, signatures))
     }
 
     fn index_of_leaf(&self, key: &Stored<PrivateKey>) -> Option<usize> {
@@ -136,3 +141,7 @@ impl<T: fmt::Debug> fmt::Debug for Stored<T> {
             .finish_non_exhaustive()
     }
 }
+
+/// How many signatures are verified to put the certificates of one key in order: far above what real files take, one
+/// for each authority, a few more where authorities have changed their keys. The slowest take ten milliseconds each.
+const MAX_SIGNATURES: usize = 64;

@@ -341,13 +341,13 @@ pub(super) const LOCAL_KEY_ID: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 9,
 /// 1.2.840.113549.1.9.22.1
 pub(super) const X509_CERTIFICATE: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 9, 22, 1]);
 /// 1.2.840.113549.1.12.10.1.1. Spec: <https://www.rfc-editor.org/rfc/rfc7292#appendix-D>
-const KEY_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 1]);
+pub(super) const KEY_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 1]);
 /// 1.2.840.113549.1.12.10.1.2
 pub(super) const SHROUDED_KEY_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 2]);
 /// 1.2.840.113549.1.12.10.1.3
 pub(super) const CERTIFICATE_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 3]);
 /// 1.2.840.113549.1.12.10.1.6
-const SAFE_CONTENTS_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 6]);
+pub(super) const SAFE_CONTENTS_BAG: ConstOid = Oid(&[42, 134, 72, 134, 247, 13, 1, 12, 10, 1, 6]);
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::{
-    algorithm::{Encryption, MacScheme, damaged},
+    Pfx,
+    algorithm::{Encryption, MacScheme, damaged, shown},
     derive::{Budget, key_and_iv, mac_key, pbkdf2},
     password::{self, PasswordForm},
     store::Stored,
@@ -144,12 +145,14 @@ struct Opener {
     forms: Vec<PasswordForm>,
     budget: Budget,
     found: Unlocked,
+    /// How many keys and encrypted parts have been met: each costs the work of a key, whatever its rounds.
+    locked: usize,
 }
 
 impl Opener {
     fn new(forms: Vec<PasswordForm>, budget: Budget) -> Self {
         let found = Unlocked { keys: Vec::new(), certificates: Vec::new(), unusable_key: None };
-        Self { forms, budget, found }
+        Self { forms, budget, found, locked: 0 }
     }
 
     fn open(mut self, file: &File) -> Result<Unlocked, Problem> {
@@ -159,6 +162,7 @@ impl Opener {
                     self.take_bags(readable(bags)?, 0)?;
                 }
                 Part::Encrypted(encrypted) => {
+                    self.count_locked()?;
                     let bags =
                         self.decrypt(encrypted, |plain| read_bags(Bytes::from_owner(plain)).ok())?;
                     self.take_bags(bags, 0)?;
@@ -166,7 +170,7 @@ impl Opener {
                 Part::Other(kind) => {
                     return Err(Error::new(
                         ErrorKind::Unsupported,
-                        format!("cannot open the PFX file: it has a part of the kind {kind}, which takes more than a password"),
+                        format!("cannot open the PFX file: it has a part of the kind {}, which takes more than a password", shown(kind)),
                     )
                     .with_hint("export the file again, protected by a password")
                     .into());
@@ -182,15 +186,21 @@ impl Opener {
         }
         for Bag { value, friendly_name, local_key_id } in bags {
             match value {
-                BagValue::Key(der) => match read_key(&der) {
-                    Some(key) => self.take_key(key, friendly_name, local_key_id),
-                    None => return Err(altered("a private key in it is damaged").into()),
-                },
+                BagValue::Key(der) => {
+                    self.count_locked()?;
+                    let key =
+                        read_key(&der).ok_or_else(|| altered("a private key in it is damaged"))?;
+                    self.take_key(key, friendly_name, local_key_id);
+                }
                 BagValue::EncryptedKey(encrypted) => {
+                    self.count_locked()?;
                     let key = self.decrypt(&encrypted, |plain| read_key(&plain))?;
                     self.take_key(key, friendly_name, local_key_id);
                 }
                 BagValue::Certificate(der) => {
+                    if self.found.certificates.len() >= Pfx::MAX_CERTIFICATES {
+                        return Err(too_many("certificates", Pfx::MAX_CERTIFICATES).into());
+                    }
                     let value =
                         X509::from_der(&der).map(Certificate::from_openssl).map_err(|stack| {
                             altered("a certificate in it is damaged").with_openssl(stack)
@@ -202,6 +212,14 @@ impl Opener {
                 }
                 BagValue::Other => {}
             }
+        }
+        Ok(())
+    }
+
+    fn count_locked(&mut self) -> Result<()> {
+        self.locked += 1;
+        if self.locked > Pfx::MAX_KEYS {
+            return Err(too_many("keys and encrypted parts", Pfx::MAX_KEYS));
         }
         Ok(())
     }
@@ -287,6 +305,13 @@ fn read_key(der: &[u8]) -> Option<Result<PKey<Private>, ErrorStack>> {
         Ok(key) => Some(Ok(key)),
         Err(stack) => super::structure::is_private_key_info(der).then_some(Err(stack)),
     }
+}
+
+fn too_many(what: &str, allowed: usize) -> Error {
+    Error::new(
+        ErrorKind::LimitExceeded,
+        format!("cannot open the PFX file: it holds more {what} than the {allowed} allowed"),
+    )
 }
 
 fn unusable_key(stack: ErrorStack) -> Error {

@@ -197,7 +197,7 @@ fn oid(oid: &ConstOid) -> Vec<u8> {
 }
 
 /// An INTEGER, which is signed: a first byte from 0x80 on takes a zero before it.
-fn integer(number: u64) -> Vec<u8> {
+pub(super) fn integer(number: u64) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     let zeros = bytes.iter().take(7).take_while(|byte| **byte == 0).count();
     let digits = bytes.get(zeros..).unwrap_or_default();
