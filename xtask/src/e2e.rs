@@ -1,10 +1,11 @@
 //! `cargo xtask e2e`: clients that nobody here wrote, against the emulators.
 //!
-//! Each suite is a Python script of `tests/e2e/` that runs under `azconnect-emulate run`, so it finds
-//! the emulators the way any tool finds Azure: by environment variables. What the scripts need is
-//! fetched by package name into `target/e2e/`.
+//! Each suite is a script of `tests/e2e/`, in Python or in `javascript/`, that runs under
+//! `azconnect-emulate run`, so it finds the emulators the way any tool finds Azure: by environment
+//! variables. What the scripts need is fetched by package name into `target/e2e/`.
 
 mod kit;
+mod node;
 mod python;
 
 use std::{fs, path::PathBuf, process::Command};
@@ -13,17 +14,21 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 
+use self::node::Node;
 pub(crate) use self::{kit::OdbcKit, python::Python};
 use crate::shell::{self, Workspace};
 
 #[derive(Args, Default)]
 pub(crate) struct E2eArguments {
-    /// Runs only the suites of these names (`identity`, `key_vault`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
+    /// Runs only the suites of these names (`identity`, `identity_javascript`, `key_vault`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
     suites: Vec<String>,
 }
 
-const SUITES: [&str; 7] =
-    ["openssl", "identity", "key_vault", "lake", "odbc", "nycflights", "guide"];
+const SUITES: [&str; 8] =
+    ["openssl", "identity", JAVASCRIPT, "key_vault", "lake", "odbc", "nycflights", "guide"];
+
+/// The suite that needs Node.js.
+const JAVASCRIPT: &str = "identity_javascript";
 
 /// Fetches what is missing, then runs the suites one after the other.
 pub(crate) fn run(workspace: &Workspace, arguments: &E2eArguments) -> Result<()> {
@@ -37,8 +42,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &E2eArguments) -> Result<()>
     for name in SUITES {
         if arguments.suites.is_empty() || arguments.suites.iter().any(|wanted| wanted == name) {
             eprintln!("\nxtask e2e: {name}");
-            if let Err(error) = shell::run(&mut stage.suite(workspace, name)) {
-                eprintln!("xtask e2e: {error}");
+            if let Err(error) =
+                stage.suite(workspace, name).and_then(|mut suite| shell::run(&mut suite))
+            {
+                eprintln!("xtask e2e: {error:#}");
                 failed.push(name);
             }
         }
@@ -109,11 +116,16 @@ impl Stage {
         command
     }
 
-    fn suite(&self, workspace: &Workspace, name: &str) -> Command {
+    fn suite(&self, workspace: &Workspace, name: &str) -> Result<Command> {
         let mut command = self.emulated(workspace, &self.tables());
-        let script = workspace.root().join("tests/e2e").join(name).with_extension("py");
-        command.arg(self.python.interpreter()).arg(script);
-        command
+        let scripts = workspace.root().join("tests/e2e");
+        if name == JAVASCRIPT {
+            let node = Node::prepare(&self.folder.join("node"), &scripts.join("javascript"))?;
+            node.append_script(&mut command, "identity_javascript.mjs");
+        } else {
+            command.arg(self.python.interpreter()).arg(scripts.join(name).with_extension("py"));
+        }
+        Ok(command)
     }
 
     /// A certificate for the emulated app, made by our own command and read by everybody else.
