@@ -68,9 +68,26 @@ fn build_alone(
     // The same locked versions and the same target folder: what is built already is not built again.
     fs::copy(workspace.root().join("Cargo.lock"), unpacked.join("Cargo.lock"))?;
     shell::run(workspace.cargo(["test", "--all-features"]).current_dir(unpacked))?;
+    for features in alone(&arguments.name) {
+        eprintln!("xtask vendor: with the features `{features}` only");
+        shell::run(
+            workspace
+                .cargo(["check", "--no-default-features", "--features", features])
+                .current_dir(unpacked),
+        )?;
+    }
     if let Some(to) = &arguments.to {
         shell::run(Command::new("cp").arg("-R").arg(unpacked).arg(to))?;
         println!("`{}` holds the crate, built and tested alone", to.display());
     }
     Ok(())
+}
+
+/// The sets of features that somebody may choose in place of the default ones.
+fn alone(name: &str) -> &'static [&'static str] {
+    match name {
+        // The vendored one, since the system may have no OpenSSL to build with.
+        "auth" => &["", "rustls", "native-tls-vendored"],
+        _ => &[],
+    }
 }
