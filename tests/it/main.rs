@@ -7,10 +7,12 @@
     reason = "a failing test should say where"
 )]
 
+mod azure_identity;
 mod bad_certificate;
 mod bad_identity;
 mod bad_request;
 mod bad_token;
 mod canary;
+mod official_clients;
 mod whole_job;
 mod world;
