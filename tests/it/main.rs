@@ -13,6 +13,7 @@ mod bad_identity;
 mod bad_request;
 mod bad_token;
 mod canary;
+mod fleet;
 mod official_clients;
 mod whole_job;
 mod world;
