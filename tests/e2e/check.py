@@ -4,6 +4,7 @@ A suite is a script of functions marked with `@check`; `main()` runs them in ord
 the line `N passed, N failed`. The addresses come from `azconnect-emulate run`.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -30,6 +31,9 @@ def _identity(name, digit):
 JOBS = _identity("uami-jobs", "1")
 READER = _identity("uami-reader", "2")
 NOBODY = _identity("uami-nobody", "3")
+
+# A system-assigned identity, for hosts whose requests name none.
+MACHINE = {key: value for key, value in _identity("machine", "4").items() if key != "resource_id"}
 
 ACCOUNT = "lakedemo"
 FILESYSTEM = "raw"
@@ -64,6 +68,69 @@ def main():
 def address(name):
     """An emulator's address: KEY_VAULT_URL, LAKE_DFS_URL, LAKE_BLOB_URL or SQL_SERVER."""
     return os.environ[f"AZCONNECT_EMULATE_{name}"]
+
+
+# What some host of managed identity sets; SDKs decide by these where they run.
+HOST_VARIABLES = (
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST", "DEFAULT_IDENTITY_CLIENT_ID", "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET",
+)
+
+
+@contextlib.contextmanager
+def environment(changes):
+    """Sets variables, or unsets those that are None, and puts them back at the end."""
+    before = {name: os.environ.get(name) for name in changes}
+
+    def put(values):
+        for name, value in values.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    put(changes)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+def on_host(name=None, **changes):
+    """The environment of one host of managed identity and of no other; of none, without a name."""
+    variables = json.loads(os.environ["AZCONNECT_EMULATE_HOSTS"])[name] if name else {}
+    return environment({**dict.fromkeys(HOST_VARIABLES), **variables, **changes})
+
+
+def emulate():
+    """The program `azconnect-emulate`, which is beside our command."""
+    return str(pathlib.Path(os.environ["AZCONNECT"]).with_name("azconnect-emulate"))
+
+
+def configuration(**changes):
+    """The suites' configuration of the emulators, some of its keys changed, as a file."""
+    settings = json.loads((FOLDER / "emulators.json").read_text())
+    file = FOLDER / "changed-emulators.json"
+    file.write_text(json.dumps({**settings, **changes}))
+    return str(file)
+
+
+@contextlib.contextmanager
+def emulators(**changes):
+    """Emulators of their own, with some keys of the configuration changed, and their environment.
+
+    Gives the running process.
+    """
+    with subprocess.Popen(
+        [emulate(), "up", "--exit-with-stdin", "--config", configuration(**changes)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as process:
+        try:
+            ready = json.loads(process.stdout.readline())
+            with environment(ready["environment"]):
+                yield process
+        finally:
+            process.stdin.close()
 
 
 def azconnect(*arguments, expect=0, env=None):

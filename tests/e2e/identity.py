@@ -1,9 +1,12 @@
 """azure-identity for Python asks the managed identity and Entra emulators for tokens."""
 
+import json
 import os
+import signal
 import uuid
 
 import jwt
+import requests
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import (
     CertificateCredential,
@@ -13,6 +16,7 @@ from azure.identity import (
     ManagedIdentityCredential,
     WorkloadIdentityCredential,
 )
+from azure.keyvault.secrets import SecretClient
 
 import check as e2e
 from check import check
@@ -25,8 +29,6 @@ REFUSALS = (ClientAuthenticationError, CredentialUnavailableError)
 def claims(token, audience):
     """The token's claims, after PyJWT verified signature, expiry and audience by the published keys."""
     authority = os.environ["AZURE_AUTHORITY_HOST"].rstrip("/")
-    import requests
-
     metadata = requests.get(
         f"{authority}/{e2e.TENANT_ID}/v2.0/.well-known/openid-configuration", timeout=10
     ).json()
@@ -37,11 +39,8 @@ def claims(token, audience):
 
 def without_app_service(function):
     """Runs the function as on a virtual machine, where only IMDS answers."""
-    hidden = {name: os.environ.pop(name) for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")}
-    try:
+    with e2e.on_host("imds"):
         return function()
-    finally:
-        os.environ.update(hidden)
 
 
 def expect_identity(credential, identity):
@@ -104,6 +103,95 @@ def unknown_identity_is_refused():
     without_app_service(
         lambda: e2e.refused(REFUSALS, lambda: credential.get_token(VAULT), "Identity not found")
     )
+
+
+@check
+def machine_learning_identity_by_client_id():
+    with e2e.on_host("machine-learning"):
+        for identity in (e2e.JOBS, e2e.READER):
+            expect_identity(ManagedIdentityCredential(client_id=identity["client_id"]), identity)
+        # The variable is there for SDKs of other languages.
+        assert os.environ["DEFAULT_IDENTITY_CLIENT_ID"] == e2e.JOBS["client_id"]
+
+
+@check
+def machine_learning_refuses_a_wrong_secret_and_an_unknown_identity():
+    named = ManagedIdentityCredential
+    with e2e.on_host("machine-learning"):
+        stranger = named(client_id=str(uuid.uuid4()))
+        e2e.refused(REFUSALS, lambda: stranger.get_token(VAULT), "No User Assigned")
+    with e2e.on_host("machine-learning", MSI_SECRET="guess"):
+        credential = named(client_id=e2e.JOBS["client_id"])
+        e2e.refused(REFUSALS, lambda: credential.get_token(VAULT), "MSI_SECRET")
+
+
+def machine():
+    """Emulators where the hosts whose requests name no identity have one of their own."""
+    hosts = ("arc", "cloud-shell", "service-fabric")
+    return e2e.emulators(
+        managed_identities=[e2e.JOBS, e2e.READER, e2e.NOBODY, e2e.MACHINE],
+        host_identities={host: [e2e.MACHINE["name"]] for host in hosts},
+    )
+
+
+@check
+def cloud_shell_gives_the_one_identity_and_refuses_an_unknown_audience():
+    with machine(), e2e.on_host("cloud-shell"):
+        credential = ManagedIdentityCredential()
+        expect_identity(credential, e2e.MACHINE)
+        e2e.refused(
+            REFUSALS, lambda: credential.get_token("https://vault.example.org/.default"),
+            "AudienceNotSupported",
+        )
+
+
+@check
+def service_fabric_is_known_by_its_thumbprint_and_wants_its_secret():
+    with machine():
+        with e2e.on_host("service-fabric"):
+            credential = ManagedIdentityCredential()
+            expect_identity(credential, e2e.MACHINE)
+            # Whatever has another certificate gets no secret to see.
+            thumbprint = os.environ["IDENTITY_SERVER_THUMBPRINT"]
+        other = f"{int(thumbprint, 16) ^ 1:040X}"
+        with e2e.on_host("service-fabric", IDENTITY_SERVER_THUMBPRINT=other):
+            credential = ManagedIdentityCredential()
+            e2e.refused(Exception, lambda: credential.get_token(VAULT), "thumbprint")
+        with e2e.on_host("service-fabric", IDENTITY_HEADER="guess"):
+            credential = ManagedIdentityCredential()
+            e2e.refused(REFUSALS, lambda: credential.get_token(VAULT), "ManagedIdentityNotFound")
+
+
+@check
+def arc_key_outside_of_the_agents_folder_is_not_read():
+    with machine(), e2e.on_host("arc"):
+        # MSAL looks for the file's name in the real folder; the suite `namespace` has that one.
+        credential = ManagedIdentityCredential()
+        e2e.refused(Exception, lambda: credential.get_token(VAULT), "/var/opt/azcmagent/tokens/")
+
+
+@check
+def faults_of_imds_are_survived_or_told():
+    passing = ("too_many_requests", "gone", {"late": {"by_ms": 50}})
+    lasting = {"requests": 1}
+    faults = [{"fault": fault, "lasting": lasting} for fault in (*passing, "not_json")]
+    with e2e.emulators(faults={"managed_identity": faults}), e2e.on_host("imds"):
+        expect_identity(ManagedIdentityCredential(client_id=e2e.JOBS["client_id"]), e2e.JOBS)
+        credential = ManagedIdentityCredential(client_id=e2e.READER["client_id"])
+        e2e.refused(CredentialUnavailableError, lambda: credential.get_token(VAULT))
+        expect_identity(credential, e2e.READER)
+
+
+@check
+def cached_tokens_are_given_again():
+    def tokens():
+        with e2e.on_host("imds"):
+            credentials = [ManagedIdentityCredential(client_id=e2e.JOBS["client_id"]) for _ in "12"]
+            return {credential.get_token(VAULT).token for credential in credentials}
+
+    assert len(tokens()) == 2
+    with e2e.emulators(cache_managed_identity_tokens=True):
+        assert len(tokens()) == 1
 
 
 def pem_of_our_pfx():
@@ -195,6 +283,87 @@ def workload_identity_from_a_token_file():
     finally:
         del os.environ["AZURE_FEDERATED_TOKEN_FILE"]
     assert claims(ours, "https://storage.azure.com")["appid"] == e2e.APP_CLIENT_ID
+
+
+OTHER_TENANT = "7e000000-0000-4000-8000-000000000002"
+THIRD_TENANT = "7e000000-0000-4000-8000-000000000003"
+OBJECT_THERE = "0a000000-0000-4000-8000-000000000002"
+
+
+def several_tenants():
+    """Emulators whose app is consented to in another tenant, and not in a third one."""
+    app = json.loads((e2e.FOLDER / "emulators.json").read_text())["apps"][0]
+    consent = {"tenant_id": OTHER_TENANT, "object_id": OBJECT_THERE}
+    return e2e.emulators(
+        apps=[{**app, "tenants": [consent]}],
+        tenants=[
+            {"tenant_id": OTHER_TENANT, "domains": ["contoso.example"]},
+            {"tenant_id": THIRD_TENANT},
+        ],
+    )
+
+
+def secret_in(tenant, **options):
+    return ClientSecretCredential(
+        tenant, e2e.APP_CLIENT_ID, e2e.CLIENT_SECRET, disable_instance_discovery=True, **options
+    )
+
+
+@check
+def an_app_is_another_service_principal_in_each_tenant():
+    with several_tenants():
+        anywhere = secret_in(e2e.TENANT_ID, additionally_allowed_tenants=["*"])
+        for token, tenant in (
+            (anywhere.get_token(VAULT), e2e.TENANT_ID),
+            (anywhere.get_token(VAULT, tenant_id=OTHER_TENANT), OTHER_TENANT),
+            (secret_in("contoso.example").get_token(VAULT), OTHER_TENANT),
+        ):
+            found = claims(token.token, "https://vault.azure.net")
+            assert found["tid"] == tenant, found
+            assert found["iss"] == f"https://sts.windows.net/{tenant}/", found
+            assert (found["oid"] == OBJECT_THERE) == (tenant == OTHER_TENANT), found
+        third = secret_in(THIRD_TENANT)
+        e2e.refused(ClientAuthenticationError, lambda: third.get_token(VAULT), "AADSTS700016")
+        unknown = secret_in("fabrikam.example")
+        e2e.refused(Exception, lambda: unknown.get_token(VAULT), "fabrikam.example")
+
+
+@check
+def malformed_claims_are_refused_and_capabilities_come_back():
+    credential = secret_in(e2e.TENANT_ID)
+    token = credential.get_token(VAULT, enable_cae=True).token
+    assert claims(token, "https://vault.azure.net")["xms_cc"] == ["CP1"]
+    # MSAL refuses broken JSON by itself, but not JSON of another form.
+    wrong = '{"access_token": {"nbf": {"essential": true, "value": "soon"}}}'
+    e2e.refused(
+        ClientAuthenticationError, lambda: credential.get_token(VAULT, claims=wrong), "AADSTS50117"
+    )
+
+
+@check
+def key_vault_client_answers_the_claims_challenge_of_a_revoked_token():
+    with e2e.emulators() as process:
+        url = e2e.address("KEY_VAULT_URL")
+
+        def refusal():
+            return requests.get(
+                f"{url}/secrets/greeting?api-version=7.6", timeout=10,
+                headers={"Authorization": f"Bearer {revoked}"},
+            )
+
+        credential = secret_in(e2e.TENANT_ID)
+        client = SecretClient(url, credential, verify_challenge_resource=False)
+        greeting = lambda: client.get_secret("greeting").value
+        assert greeting() == "hello from the vault"
+        revoked = credential.get_token(VAULT, enable_cae=True).token
+        process.send_signal(signal.SIGUSR1)
+        # The signal is on its way while this asks.
+        refused = next(answer for _ in range(1000) if (answer := refusal()).status_code != 200)
+        assert refused.status_code == 401, refused.text
+        assert 'error="insufficient_claims"' in refused.headers["WWW-Authenticate"]
+        assert greeting() == "hello from the vault"
+        fresh = credential.get_token(VAULT, enable_cae=True).token
+        assert fresh != revoked
 
 
 @check

@@ -5,6 +5,7 @@
 //! variables. What the scripts need is fetched by package name into `target/e2e/`.
 
 mod kit;
+mod namespace;
 mod node;
 mod python;
 
@@ -20,15 +21,27 @@ use crate::shell::{self, Workspace};
 
 #[derive(Args, Default)]
 pub(crate) struct E2eArguments {
-    /// Runs only the suites of these names (`identity`, `identity_javascript`, `key_vault`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
+    /// Runs only the suites of these names (`identity`, `identity_javascript`, `namespace`, `key_vault`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
     suites: Vec<String>,
 }
 
-const SUITES: [&str; 8] =
-    ["openssl", "identity", JAVASCRIPT, "key_vault", "lake", "odbc", "nycflights", "guide"];
+const SUITES: [&str; 9] = [
+    "openssl",
+    "identity",
+    JAVASCRIPT,
+    NAMESPACE,
+    "key_vault",
+    "lake",
+    "odbc",
+    "nycflights",
+    "guide",
+];
 
 /// The suite that needs Node.js.
 const JAVASCRIPT: &str = "identity_javascript";
+
+/// The suite that needs addresses and folders of its own.
+const NAMESPACE: &str = "namespace";
 
 /// Fetches what is missing, then runs the suites one after the other.
 pub(crate) fn run(workspace: &Workspace, arguments: &E2eArguments) -> Result<()> {
@@ -42,9 +55,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &E2eArguments) -> Result<()>
     for name in SUITES {
         if arguments.suites.is_empty() || arguments.suites.iter().any(|wanted| wanted == name) {
             eprintln!("\nxtask e2e: {name}");
-            if let Err(error) =
-                stage.suite(workspace, name).and_then(|mut suite| shell::run(&mut suite))
-            {
+            let outcome = match stage.suite(workspace, name) {
+                Ok(Some(mut suite)) => shell::run(&mut suite),
+                Ok(None) => continue,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = outcome {
                 eprintln!("xtask e2e: {error:#}");
                 failed.push(name);
             }
@@ -108,24 +124,38 @@ impl Stage {
             .arg(self.configuration())
             .arg("--tables")
             .arg(tables)
-            .arg("--")
-            .env("AZCONNECT", workspace.program(self.profile, "azconnect"))
-            .env("AZCONNECT_E2E", &self.folder)
-            .env("PYTHONDONTWRITEBYTECODE", "1");
-        self.odbc.add_environment(&mut command);
+            .arg("--");
+        self.add_environment(workspace, &mut command);
         command
     }
 
-    fn suite(&self, workspace: &Workspace, name: &str) -> Result<Command> {
-        let mut command = self.emulated(workspace, &self.tables());
+    fn add_environment(&self, workspace: &Workspace, command: &mut Command) {
+        command
+            .env("AZCONNECT", workspace.program(self.profile, "azconnect"))
+            .env("AZCONNECT_E2E", &self.folder)
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        self.odbc.add_environment(command);
+    }
+
+    /// The command of a suite; none, and said so, where this machine does not allow it.
+    fn suite(&self, workspace: &Workspace, name: &str) -> Result<Option<Command>> {
         let scripts = workspace.root().join("tests/e2e");
         if name == JAVASCRIPT {
             let node = Node::prepare(&self.folder.join("node"), &scripts.join("javascript"))?;
+            let mut command = self.emulated(workspace, &self.tables());
             node.append_script(&mut command, "identity_javascript.mjs");
-        } else {
-            command.arg(self.python.interpreter()).arg(scripts.join(name).with_extension("py"));
+            return Ok(Some(command));
         }
-        Ok(command)
+        let mut command = if name == NAMESPACE {
+            // It starts the emulators itself, once the addresses are there that they listen on.
+            let Some(mut command) = namespace::enter() else { return Ok(None) };
+            self.add_environment(workspace, &mut command);
+            command
+        } else {
+            self.emulated(workspace, &self.tables())
+        };
+        command.arg(self.python.interpreter()).arg(scripts.join(name).with_extension("py"));
+        Ok(Some(command))
     }
 
     /// A certificate for the emulated app, made by our own command and read by everybody else.

@@ -69,6 +69,8 @@ pub(crate) fn managed_identity_router(state: Arc<ServiceState>) -> Router {
     let faults = Arc::clone(&state.faults);
     let router = Router::new()
         .route(IMDS_PATH, get(imds::token))
+        // MSAL for JavaScript appends a slash when AZURE_POD_IDENTITY_AUTHORITY_HOST is set.
+        .route(&[IMDS_PATH, "/"].concat(), get(imds::token))
         .route(APP_SERVICE_PATH, get(app_service::token))
         .route(&[ARC_PATH, IMDS_PATH].concat(), get(arc::token))
         .route(CLOUD_SHELL_PATH, post(cloud_shell::token))

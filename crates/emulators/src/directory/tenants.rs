@@ -83,14 +83,14 @@ mod tests {
     use crate::config::TenantConfig;
 
     fn tenants(domains: &[&[&str]]) -> Result<Tenants> {
-        let mut config = Config::default();
-        config.tenants = domains
+        let tenants = domains
             .iter()
             .map(|domains| TenantConfig {
                 tenant_id: uuid::Uuid::new_v4(),
                 domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
             })
             .collect();
+        let config = Config { tenants, ..Config::default() };
         Tenants::new(&config)
     }
 

@@ -103,7 +103,7 @@ pub(crate) fn verify(
     }
     let expires = whole_seconds(claims.exp.ok_or(Malformed("it has no `exp`"))?);
     let not_before = claims.nbf.map_or(i64::MIN, whole_seconds);
-    if now < not_before || expires <= now {
+    if now + ROUNDED_UP < not_before || expires <= now {
         return Err(OutsideLifetime { not_before, expires });
     }
     let jti = claims.jti.filter(|jti| !jti.is_empty()).ok_or(Malformed("it has no `jti`"))?;
@@ -115,6 +115,10 @@ pub(crate) fn verify(
         Seen::Same | Seen::Other => Err(Replayed),
     }
 }
+
+/// MSAL for JavaScript rounds the current time to whole seconds, so half of its assertions begin up to
+/// half a second from now.
+const ROUNDED_UP: i64 = 1;
 
 /// Cuts the fraction off. What lies outside of `i64` becomes its nearest end.
 #[expect(clippy::cast_possible_truncation, reason = "that is what the function is for")]

@@ -206,16 +206,18 @@ impl Entra {
 
     /// The id of the tenant that discovery is asked about: a tenant, or `common`, which stands for
     /// the main one here.
-    fn discovered(&self, tenant: &str) -> Result<&str, Response> {
+    fn discovered(&self, tenant: &str) -> Result<&str, Refusal> {
         let directory = &self.state.directory;
         if tenant == "common" {
             return Ok(directory.tenant_id());
         }
-        directory.tenants().find(tenant).map(|tenant| tenant.id.as_str()).ok_or_else(|| {
-            let refusal = Refusal::TenantNotFound(tenant.to_owned());
-            let host = &self.state.authority_host;
-            refusal.into_response(host, None, OffsetDateTime::now_utc())
-        })
+        let found = directory.tenants().find(tenant).map(|tenant| tenant.id.as_str());
+        found.ok_or_else(|| Refusal::TenantNotFound(tenant.to_owned()))
+    }
+
+    /// The refusal of a request that has no correlation id of its own.
+    fn refuse(&self, refusal: Refusal) -> Response {
+        refusal.into_response(&self.state.authority_host, None, OffsetDateTime::now_utc())
     }
 }
 
@@ -253,7 +255,7 @@ async fn openid_configuration(
 ) -> Response {
     let tenant = match entra.discovered(&tenant) {
         Ok(tenant) => tenant,
-        Err(refused) => return refused,
+        Err(refusal) => return entra.refuse(refusal),
     };
     let host = entra.state.authority_host.as_str();
     let body = json!({
@@ -274,7 +276,7 @@ async fn openid_configuration(
 async fn keys(State(entra): State<Arc<Entra>>, Path(tenant): Path<String>) -> Response {
     match entra.discovered(&tenant) {
         Ok(_) => axum::Json(json!({"keys": [entra.state.tokens.jwk()]})).into_response(),
-        Err(refused) => refused,
+        Err(refusal) => entra.refuse(refusal),
     }
 }
 
