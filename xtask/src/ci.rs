@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use crate::{
     demo::{self, DemoArguments},
     e2e::{self, E2eArguments},
+    fuzz,
     shell::{self, WHOLE_WORKSPACE, Workspace},
     tidy,
     vendor::{self, VendorArguments},
@@ -30,10 +31,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 type Check = (&'static str, fn(&Workspace) -> Result<()>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("format", format),
     ("tidy", tidy::run),
     ("lint", lint),
+    ("fuzz targets", fuzz::check),
     ("documentation", document),
     ("tests", test),
     ("demo", |workspace| demo::run(workspace, &DemoArguments::default())),

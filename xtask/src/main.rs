@@ -8,6 +8,7 @@ mod bench;
 mod ci;
 mod demo;
 mod e2e;
+mod fuzz;
 mod shell;
 mod tidy;
 mod vendor;
@@ -37,6 +38,8 @@ enum Command {
     Vendor(vendor::VendorArguments),
     /// Measures ours and the named peers in the same run and prints the ratios.
     Bench(bench::BenchArguments),
+    /// Feeds the parsers of untrusted bytes with inputs that coverage guides.
+    Fuzz(fuzz::FuzzArguments),
 }
 
 fn main() -> ExitCode {
@@ -58,5 +61,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::E2e(arguments) => e2e::run(&workspace, &arguments),
         Command::Vendor(arguments) => vendor::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
+        Command::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
     }
 }

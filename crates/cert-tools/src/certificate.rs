@@ -203,10 +203,6 @@ impl Certificate {
     pub(crate) fn openssl(&self) -> &X509Ref {
         &self.0
     }
-
-    pub(crate) fn to_openssl(&self) -> X509 {
-        self.0.clone()
-    }
 }
 
 impl fmt::Debug for Certificate {

@@ -5,7 +5,7 @@ use openssl::{
     hash::{Hasher, MessageDigest},
     pkcs5,
 };
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     algorithm::{Cipher, Derivation, Encryption, damaged},
@@ -161,7 +161,9 @@ fn pbkdf1(
             hasher.update(&derived)?;
             derived = hasher.finish()?;
         }
-        Ok(Zeroizing::new(derived.to_vec()))
+        let key = Zeroizing::new(derived.to_vec());
+        derived.zeroize();
+        Ok(key)
     };
     derive().map_err(cannot_derive)
 }
@@ -182,9 +184,11 @@ fn pkcs12(
     }
     let block = digest.block_size();
     let diversifier = vec![purpose as u8; block];
-    let mut input = Zeroizing::new(Vec::new());
+    let padded = |part: &[u8]| part.len().div_ceil(block) * block;
+    // Room for all of it at once: growing would leave copies of the password behind.
+    let mut input = Zeroizing::new(Vec::with_capacity(padded(salt) + padded(password)));
     for part in [salt, password] {
-        let length = part.len().div_ceil(block) * block;
+        let length = padded(part);
         input.extend(part.iter().copied().cycle().take(length));
     }
     let mut derived = Zeroizing::new(Vec::with_capacity(bytes + digest.size()));
@@ -202,6 +206,7 @@ fn pkcs12(
             for chunk in input.chunks_mut(block) {
                 add_and_one(chunk, &hashed);
             }
+            hashed.zeroize();
         }
         Ok(())
     };

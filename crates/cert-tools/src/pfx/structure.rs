@@ -14,6 +14,7 @@ use bcder::{
     decode::{Constructed, DecodeError, Source},
 };
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 /// What reading bytes as ASN.1 comes to.
 pub(super) type Outcome<T> = Result<T, DecodeError<Infallible>>;
@@ -138,7 +139,8 @@ pub(super) fn is_private_key_info(der: &[u8]) -> bool {
         cons.take_sequence(|cons| {
             cons.take_u64()?;
             AlgorithmIdentifier::take_from(cons)?;
-            OctetString::take_from(cons)?;
+            // Passed over, since taking it would leave a copy of the key behind.
+            cons.take_primitive_if(Tag::OCTET_STRING, |key| key.skip_all())?;
             skip_rest(cons)
         })
     })
@@ -161,7 +163,7 @@ impl Part {
         let content_type = Oid::take_from(cons)?;
         let part = if content_type == DATA {
             let octets = cons.take_constructed_if(Tag::CTX_0, OctetString::take_from)?;
-            Self::Plain(octets.into_bytes())
+            Self::Plain(joined(octets))
         } else if content_type == ENCRYPTED_DATA {
             Self::Encrypted(cons.take_constructed_if(Tag::CTX_0, |cons| {
                 // EncryptedData ::= SEQUENCE { version, EncryptedContentInfo, … }
@@ -301,6 +303,17 @@ impl BagValue {
             Ok(Self::Other)
         }
     }
+}
+
+/// The bytes of an octet string. Those that come in pieces are put together in memory that is wiped: there may be an
+/// unencrypted key among them.
+fn joined(octets: OctetString) -> Bytes {
+    if octets.as_slice().is_some() {
+        return octets.into_bytes();
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(octets.len()));
+    octets.iter().for_each(|piece| bytes.extend_from_slice(piece));
+    Bytes::from_owner(bytes)
 }
 
 /// Passes over what is left of a value.

@@ -27,7 +27,7 @@ fn fixture(name: &str) -> PfxContents {
 fn by_openssl(contents: &PfxContents, name: &str, pbe: Nid, mac: MessageDigest) -> Vec<u8> {
     let mut chain = Stack::new().unwrap();
     for certificate in contents.chain() {
-        chain.push(certificate.to_openssl()).unwrap();
+        chain.push(certificate.openssl().to_owned()).unwrap();
     }
     Pkcs12::builder()
         .name(name)
@@ -53,8 +53,18 @@ fn decrypt(encrypted: &Encrypted) -> Vec<u8> {
     plain.unwrap().unwrap().to_vec()
 }
 
-/// All that is not random: the certificates' bags, the key, and what stands beside the key.
-fn layers(file: &[u8]) -> (Vec<u8>, Vec<u8>, Option<String>, Option<Bytes>, Vec<u8>) {
+/// All that is not random in a file.
+#[derive(Debug, PartialEq)]
+struct Layers {
+    certificates: Vec<u8>,
+    key: Vec<u8>,
+    friendly_name: Option<String>,
+    local_key_id: Option<Bytes>,
+    /// Of the encryption of the two, and of the MAC.
+    algorithms: [Vec<u8>; 3],
+}
+
+fn layers(file: &[u8]) -> Layers {
     let file = File::read(Bytes::copy_from_slice(file)).unwrap();
     let [Part::Encrypted(certificates), Part::Plain(key)] = file.parts.as_slice() else {
         panic!("other parts than OpenSSL's");
@@ -63,9 +73,14 @@ fn layers(file: &[u8]) -> (Vec<u8>, Vec<u8>, Option<String>, Option<Bytes>, Vec<
     let (Some(bag), 0) = (bags.pop(), bags.len()) else { panic!("not one bag") };
     let BagValue::EncryptedKey(key) = bag.value else { panic!("no encrypted key") };
     let mac = file.mac.unwrap();
-    let algorithms = [certificates, &key].map(|part| part.algorithm.algorithm.0.to_vec()).concat();
-    let algorithms = [algorithms, mac.algorithm.algorithm.0.to_vec()].concat();
-    (decrypt(certificates), decrypt(&key), bag.friendly_name, bag.local_key_id, algorithms)
+    Layers {
+        certificates: decrypt(certificates),
+        key: decrypt(&key),
+        friendly_name: bag.friendly_name,
+        local_key_id: bag.local_key_id,
+        algorithms: [&certificates.algorithm, &key.algorithm, &mac.algorithm]
+            .map(|identifier| identifier.algorithm.0.to_vec()),
+    }
 }
 
 #[test]
