@@ -39,6 +39,7 @@ impl Harness {
     pub async fn start(config: Config) -> Result<Self> {
         let emulators = Emulators::start(config).await.context("cannot start the emulators")?;
         let http = reqwest::Client::builder()
+            .tls_backend_rustls()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .http1_only()

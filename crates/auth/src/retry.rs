@@ -1,6 +1,10 @@
 //! When to try again, and when to stop: the only place of the crate that repeats a request.
 
-use std::{cmp::min, future::Future, time::Duration};
+use std::{
+    cmp::{max, min},
+    future::Future,
+    time::Duration,
+};
 
 use tracing::debug;
 
@@ -12,7 +16,8 @@ use crate::{
 /// Limits on repeating a request that failed in a way that may pass.
 ///
 /// Pauses start at `initial_pause` and double up to `max_pause`, plus up to a quarter of random extra so that
-/// many processes of one machine do not return in step. A `Retry-After` of the service takes precedence.
+/// many processes of one machine do not return in step. A `Retry-After` of the service makes a pause longer, never
+/// shorter: a service that names the same second to all of them would have them return in step for ever.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RetryOptions {
     max_attempts: u32,
@@ -152,7 +157,7 @@ where
             }
             Err(Attempt::Passing { failure, retry_after }) => {
                 unanswered = 0;
-                (failure, retry_after.unwrap_or_else(|| options.pause_after(attempts)))
+                (failure, max(retry_after.unwrap_or_default(), options.pause_after(attempts)))
             }
             Err(Attempt::Unanswered(failure)) => {
                 unanswered += 1;

@@ -64,7 +64,7 @@ impl Fixture {
             config.vaults.iter().map(|vault| format!("{}.vault.azure.net", vault.name)).collect();
         let emulators = Emulators::start(config).await.unwrap();
         let ca = Certificate::from_pem(emulators.ca_pem().as_bytes()).unwrap();
-        let mut http = Client::builder().no_proxy().tls_certs_only([ca]);
+        let mut http = Client::builder().tls_backend_rustls().no_proxy().tls_certs_only([ca]);
         for host in &vaults {
             http = http.resolve(host, emulators.endpoints().key_vault);
         }

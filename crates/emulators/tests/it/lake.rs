@@ -43,6 +43,7 @@ impl LakeFixture {
         let emulators = Emulators::start(config).await.unwrap();
         let ca = Certificate::from_pem(emulators.ca_pem().as_bytes()).unwrap();
         let http = Client::builder()
+            .tls_backend_rustls()
             .no_proxy()
             .tls_certs_only([ca])
             .resolve(DFS.strip_prefix("https://").unwrap(), emulators.endpoints().lake_dfs)

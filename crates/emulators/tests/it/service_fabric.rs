@@ -11,7 +11,11 @@ const QUERY: [(&str, &str); 2] = [("api-version", "2019-07-01-preview"), ("resou
 /// A fixture whose client trusts any certificate, as the SDKs do here before they compare it.
 async fn start(config: Config) -> Fixture {
     let mut fixture = Fixture::with(config).await;
-    let http = Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).tls_info(true);
+    let http = Client::builder()
+        .tls_backend_rustls()
+        .no_proxy()
+        .tls_danger_accept_invalid_certs(true)
+        .tls_info(true);
     fixture.http = http.build().unwrap();
     fixture
 }

@@ -41,7 +41,8 @@ async fn without_the_cache_each_answer_is_new() {
 #[tokio::test]
 async fn a_token_that_the_client_calls_stale_is_replaced() {
     let mut fixture = Fixture::with(config(true)).await;
-    let http = Client::builder().no_proxy().tls_danger_accept_invalid_certs(true);
+    let http =
+        Client::builder().tls_backend_rustls().no_proxy().tls_danger_accept_invalid_certs(true);
     fixture.http = http.build().unwrap();
     let host = ManagedIdentityHost::ServiceFabric;
     let environment = fixture.emulators.managed_identity_environment(host);

@@ -136,6 +136,7 @@ async fn a_credential_that_fails_is_the_cause_and_the_one_to_give_a_hint() {
 async fn a_disabled_secret_says_so() {
     let fixture = Fixture::start().await;
     let put = reqwest::Client::builder()
+        .tls_backend_rustls()
         .no_proxy()
         .tls_certs_only([
             reqwest::Certificate::from_pem(fixture.emulators.ca_pem().as_bytes()).unwrap()

@@ -53,6 +53,7 @@ impl Fixture {
     fn transport(&self) -> Transport {
         let ca = reqwest::Certificate::from_pem(self.emulators.ca_pem().as_bytes()).unwrap();
         let client = reqwest::Client::builder()
+            .tls_backend_rustls()
             .no_proxy()
             .tls_certs_only([ca])
             .dns_resolver(Arc::new(AllAt(self.emulators.endpoints().key_vault)))

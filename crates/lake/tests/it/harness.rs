@@ -153,6 +153,7 @@ impl Resolve for Hosts {
 fn http_client(ca_pem: &str, hosts: Hosts) -> reqwest::Client {
     let ca = reqwest::Certificate::from_pem(ca_pem.as_bytes()).unwrap();
     reqwest::Client::builder()
+        .tls_backend_rustls()
         .tls_certs_only([ca])
         .dns_resolver(hosts)
         .redirect(reqwest::redirect::Policy::none())

@@ -111,7 +111,12 @@ pub(crate) fn orders(rows: i64) -> RecordBatch {
 /// A path-style endpoint: the lake's client knows nothing of clouds, and needs no host names here.
 fn lake(emulators: &Emulators, credential: Arc<dyn TokenCredential>) -> LakeClient {
     let ca = reqwest::Certificate::from_pem(emulators.ca_pem().as_bytes()).unwrap();
-    let http = reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
+    let http = reqwest::Client::builder()
+        .tls_backend_rustls()
+        .no_proxy()
+        .tls_certs_only([ca])
+        .build()
+        .unwrap();
     let endpoint = |url: String| format!("{url}/lakedemo").parse().unwrap();
     LakeClient::builder("lakedemo".parse().unwrap(), credential)
         .with_dfs_endpoint(endpoint(emulators.endpoints().lake_dfs_url()))
