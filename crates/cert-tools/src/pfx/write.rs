@@ -134,7 +134,9 @@ impl Lock {
         let mac = hmac(&key, digest, authenticated).map_err(cannot_write)?;
         let algorithm = sequence(&[&oid(algorithm), NULL]);
         let info = sequence(&[&algorithm, &octets(&mac)]);
-        Ok(sequence(&[&info, &octets(&salt), &integer(self.rounds)]))
+        // One round is the default, which DER leaves out.
+        let rounds = if self.rounds == 1 { Vec::new() } else { integer(self.rounds) };
+        Ok(sequence(&[&info, &octets(&salt), &rounds]))
     }
 }
 

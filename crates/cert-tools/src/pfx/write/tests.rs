@@ -129,6 +129,19 @@ fn a_local_key_id_can_be_chosen_and_not_be_empty() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 
+/// X.690, section 11.5: the iterations of a MAC are 1 by default.
+#[test]
+fn a_default_is_left_out() {
+    let contents = fixture("modern.pfx");
+    let written = |rounds| {
+        let options = EncodeOptions::default().with_rounds(rounds);
+        let file = contents.encode_opts(&password(), &options).unwrap();
+        assert_eq!(Pfx::parse(&file).unwrap().rounds(), 3 * u64::from(rounds));
+        file.len()
+    };
+    assert_eq!(written(1) + 3, written(2));
+}
+
 /// X.690, sections 8.1.3 and 8.3: the shortest form of lengths and of integers.
 #[test]
 fn lengths_and_integers_have_their_shortest_form() {
