@@ -161,6 +161,14 @@ def azure_identity_reads_the_key_of_the_arc_agent():
 
 
 @check
+def our_command_reads_the_key_of_the_arc_agent():
+    with e2e.on_host("arc", AZCONNECT_CLOUD=None):
+        token = e2e.azconnect_json("auth", "token", "--scope", VAULT)["accessToken"]
+    assert claims(token)["oid"] == e2e.MACHINE["object_id"]
+    assert not list(ARC_TOKENS.iterdir()), "a key that was used is still there"
+
+
+@check
 def azure_identity_notices_that_the_arc_agent_overlooked_an_id():
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import ManagedIdentityCredential

@@ -14,6 +14,8 @@ mod bad_request;
 mod bad_token;
 mod canary;
 mod fleet;
+mod managed_identity;
 mod official_clients;
+mod revoked_token;
 mod whole_job;
 mod world;

@@ -1,8 +1,18 @@
 //! `azconnect auth`.
 
-use azconnect_emulators::{Config, FederatedIdentityCredentialConfig};
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-use crate::world::World;
+use azconnect_emulators::{
+    Config, FederatedIdentityCredentialConfig, ManagedIdentityHost, Service,
+};
+
+use crate::world::{Outcome, World, bare};
 
 const SCOPE: &str = "https://storage.azure.com/.default";
 
@@ -132,4 +142,160 @@ fn an_app_that_trusts_the_identity_gets_a_token() {
     assert_eq!(world.run_with(&variables, &by_file).json()["appid"], app);
     let missing = [("AZURE_FEDERATED_TOKEN_FILE", "/no/such/token")];
     world.run_with(&missing, &by_file).failed(1, &["/no/such/token", "hint: "]);
+}
+
+#[test]
+fn every_host_is_recognized_by_its_variables() {
+    let world = World::new();
+    let object_id = Config::default().managed_identities[0].object_id.to_string();
+    for (host, asked) in [
+        (ManagedIdentityHost::AppService, "App Service"),
+        (ManagedIdentityHost::CloudShell, "Cloud Shell"),
+        (ManagedIdentityHost::Imds, "instance metadata service"),
+        (ManagedIdentityHost::MachineLearning, "Machine Learning"),
+        (ManagedIdentityHost::ServiceFabric, "Service Fabric"),
+    ] {
+        let run = |arguments: &[&str]| {
+            let mut command = bare(arguments);
+            command.envs(world.emulators.managed_identity_environment(host));
+            Outcome::of(command)
+        };
+        let claims = run(&["auth", "whoami", "-o", "json"]).json();
+        assert_eq!(claims["oid"], object_id, "{host}");
+        let described = run(&["auth", "describe"]).done().stdout();
+        assert!(described.contains(asked), "{described}");
+    }
+}
+
+#[test]
+fn processes_that_share_a_folder_make_one_request_for_all() {
+    let world = World::new();
+    let arguments = ["auth", "token", "--scope", SCOPE, "--token-cache", "tokens"];
+    let children: Vec<_> = (0..20)
+        .map(|_| {
+            let mut command = world.command(&arguments);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let tokens: std::collections::BTreeSet<_> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        })
+        .collect();
+    assert_eq!((tokens.len(), world.emulators.requests(Service::Imds)), (1, 1));
+    let token = String::from_utf8(tokens.into_iter().next().unwrap()).unwrap();
+    let signature = token.trim_end().rsplit('.').next().unwrap();
+    for file in fs::read_dir(world.path("tokens")).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains(signature), "a token in the clear");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_can_read_is_refused_with_a_hint() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let world = World::new();
+    fs::create_dir(world.path("tokens")).unwrap();
+    fs::set_permissions(world.path("tokens"), fs::Permissions::from_mode(0o755)).unwrap();
+    let outcome = world.run(["auth", "token", "--scope", SCOPE, "--token-cache", "tokens"]);
+    outcome.failed(1, &["other users", "hint: name a folder of this user alone"]);
+}
+
+#[test]
+fn no_proxy_is_asked_for_a_managed_identity() {
+    let world = World::new();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let asked = std::sync::Arc::new(AtomicU32::new(0));
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let count = std::sync::Arc::clone(&asked);
+    std::thread::spawn(move || {
+        // Whoever connects is counted and hung up on.
+        for _ in proxy.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let mut command = bare(&["auth", "token", "--scope", SCOPE]);
+    command.envs(world.emulators.managed_identity_environment(ManagedIdentityHost::Imds));
+    for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        command.env(variable, &url);
+    }
+    Outcome::of(command).done();
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    // The same proxy is used for what is not of this machine.
+    let app = Config::default().apps[0].client_id.to_string();
+    let mut command = bare(&["auth", "token", "--scope", SCOPE, "--auth", "secret"]);
+    command
+        .env("AZURE_TENANT_ID", world.emulators.tenant_id())
+        .env("AZURE_CLIENT_ID", app)
+        .env("AZURE_CLIENT_SECRET", "canary-4711")
+        .env("AZURE_AUTHORITY_HOST", "https://login.example")
+        .env("HTTPS_PROXY", &url);
+    Outcome::of(command).failed(1, &["login.example"]);
+    assert!(asked.load(Ordering::SeqCst) > 0);
+}
+
+/// Where nobody listens, whatever else runs on this machine: the port of a listener that is gone.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[cfg(unix)]
+fn install_az(folder: &Path, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let program = folder.join("az");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_chain_goes_past_what_does_not_exist_and_stops_at_what_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = bare(arguments);
+        let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        command
+            .env("AZURE_POD_IDENTITY_AUTHORITY_HOST", nobody())
+            .env("PATH", path)
+            .envs(variables.iter().copied());
+        Outcome::of(command)
+    };
+    let chain = [
+        "auth",
+        "token",
+        "--scope",
+        SCOPE,
+        "--auth",
+        "managed-identity,azure-developer-cli,azure-cli",
+    ];
+    run(&chain, &[]).failed(
+        1,
+        &["managed-identity: ", "azure-developer-cli: ", "azure-cli: ", "not installed", "hint: "],
+    );
+    install_az(
+        folder.path(),
+        r#"echo '{"accessToken": "token-of-a-person", "expires_on": 4102444800}'"#,
+    );
+    assert_eq!(run(&chain, &[]).done().stdout().trim_end(), "token-of-a-person");
+    let described =
+        run(&["auth", "describe", "--auth", "managed-identity,azure-cli", "-o", "json"], &[]);
+    let described = described.json();
+    let methods: Vec<_> = described.as_array().unwrap().iter().map(|one| &one["method"]).collect();
+    assert_eq!(methods, ["managed-identity", "azure-cli"]);
+
+    // A platform that says there is an identity, and then does not give its token, is no reason to go on.
+    let app_service = [("IDENTITY_ENDPOINT", &*nobody()), ("IDENTITY_HEADER", "canary-4711")];
+    let outcome = run(&chain, &app_service).failed(1, &["App Service"]);
+    assert!(!outcome.stdout().contains("token-of-a-person"));
+    // The variable of the other tools chooses as well.
+    let wanted = [("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")];
+    let outcome = run(&["auth", "token", "--scope", SCOPE], &wanted).done();
+    assert_eq!(outcome.stdout().trim_end(), "token-of-a-person");
 }
