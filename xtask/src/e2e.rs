@@ -17,18 +17,19 @@ use serde_json::json;
 
 use self::node::Node;
 pub(crate) use self::{kit::OdbcKit, python::Python};
-use crate::shell::{self, Workspace};
+use crate::shell::{self, WHOLE_WORKSPACE, Workspace};
 
 #[derive(Args, Default)]
 pub(crate) struct E2eArguments {
-    /// Runs only the suites of these names (`identity`, `identity_javascript`, `namespace`, `key_vault`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
+    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
     suites: Vec<String>,
 }
 
-const SUITES: [&str; 9] = [
+const SUITES: [&str; 10] = [
     "openssl",
     "identity",
     JAVASCRIPT,
+    RUST,
     NAMESPACE,
     "key_vault",
     "lake",
@@ -39,6 +40,9 @@ const SUITES: [&str; 9] = [
 
 /// The suite that needs Node.js.
 const JAVASCRIPT: &str = "identity_javascript";
+
+/// The suite of Azure's own Rust crates, which are tests of the workspace.
+const RUST: &str = "identity_rust";
 
 /// The suite that needs addresses and folders of its own.
 const NAMESPACE: &str = "namespace";
@@ -139,6 +143,12 @@ impl Stage {
 
     /// The command of a suite; none, and said so, where this machine does not allow it.
     fn suite(&self, workspace: &Workspace, name: &str) -> Result<Option<Command>> {
+        if name == RUST {
+            // They start emulators of their own.
+            let mut command = workspace.cargo(["test", "--test", "it"]);
+            command.args(WHOLE_WORKSPACE).args(["--", "azure_identity::", "official_clients::"]);
+            return Ok(Some(command));
+        }
         let scripts = workspace.root().join("tests/e2e");
         if name == JAVASCRIPT {
             let node = Node::prepare(&self.folder.join("node"), &scripts.join("javascript"))?;

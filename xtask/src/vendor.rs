@@ -3,7 +3,7 @@
 //! The crate is packaged as it would be published, unpacked into an empty folder outside the
 //! workspace, and built and tested there with nothing of the workspace beside it.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -68,6 +68,9 @@ fn build_alone(
     // The same locked versions and the same target folder: what is built already is not built again.
     fs::copy(workspace.root().join("Cargo.lock"), unpacked.join("Cargo.lock"))?;
     shell::run(workspace.cargo(["test", "--all-features"]).current_dir(unpacked))?;
+    if arguments.name == "auth" {
+        check_weight(workspace, unpacked)?;
+    }
     for features in alone(&arguments.name) {
         eprintln!("xtask vendor: with the features `{features}` only");
         shell::run(
@@ -91,3 +94,26 @@ fn alone(name: &str) -> &'static [&'static str] {
         _ => &[],
     }
 }
+
+/// What a user of the crate gets with it: no more packages than with its neighbour, and no OpenSSL.
+fn check_weight(workspace: &Workspace, unpacked: &std::path::Path) -> Result<()> {
+    let mut tree = workspace.cargo(["tree", "--edges", "normal", "--prefix", "none"]);
+    let told = shell::output(tree.args(["--format", "{p}"]).current_dir(unpacked))?;
+    // `name v1.2.3`, and a mark where it was printed before.
+    let packages: BTreeSet<Vec<&str>> =
+        told.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
+    for unwanted in ["native-tls", "openssl", "openssl-sys"] {
+        if packages.iter().any(|package| package.first() == Some(&unwanted)) {
+            bail!("with default features the crate depends on `{unwanted}`");
+        }
+    }
+    let count = packages.len();
+    if count > MAX_PACKAGES {
+        bail!("with default features the crate takes {count} packages, more than {MAX_PACKAGES}");
+    }
+    eprintln!("xtask vendor: {count} packages with default features, none of them OpenSSL");
+    Ok(())
+}
+
+/// The packages of azure_identity 1.0 and ten more.
+const MAX_PACKAGES: usize = 144;

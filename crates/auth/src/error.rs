@@ -270,8 +270,16 @@ impl DerefMut for Failure {
 }
 
 impl From<Failure> for Error {
+    /// Some of the words are a service's: it must not be able to write lines of its own into a log.
     fn from(failure: Failure) -> Self {
-        Self(Arc::from(failure.0))
+        let mut facts = failure.0;
+        let texts = [&mut facts.service_code, &mut facts.trace_id, &mut facts.correlation_id];
+        for text in texts.into_iter().flatten().chain([&mut facts.message]) {
+            if text.contains(char::is_control) {
+                *text = text.replace(char::is_control, " ");
+            }
+        }
+        Self(Arc::from(facts))
     }
 }
 
@@ -291,6 +299,16 @@ mod tests {
         }
         assert_eq!(lines, ["the credential could not provide an access token", "cannot reach `a`"]);
         assert_eq!(theirs.downcast_ref::<Error>().map(Error::kind), Some(ErrorKind::Connect));
+    }
+
+    #[test]
+    fn a_service_cannot_write_lines_of_its_own() {
+        let mut failure = Failure::new(ErrorKind::Unauthenticated, "it says `a\r\nb`");
+        failure.trace_id = Some("1\n2".to_owned());
+        failure.service_code = Some("\u{1b}[31m".to_owned());
+        let error = Error::from(failure);
+        assert_eq!(error.to_string(), "it says `a  b` (trace id 1 2)");
+        assert_eq!(error.service_code(), Some(" [31m"));
     }
 
     #[test]

@@ -236,7 +236,8 @@ fn contents_of_pem(pem: &[u8], password: &SecretString) -> Result<Contents, Erro
     let mut certificates = Certificate::chain_from_pem(pem)?;
     let key = match key_of_pem(pem, password) {
         Ok(key) => Some(key),
-        Err(error) if error.kind() == ErrorKind::WrongPassword => return Err(error),
+        // There is a key, which cannot be had in this way.
+        Err(error) if told_of_a_key(error.kind()) => return Err(error),
         Err(_) => None,
     };
     if let Some(key) = &key {
@@ -247,6 +248,10 @@ fn contents_of_pem(pem: &[u8], password: &SecretString) -> Result<Contents, Erro
         }
     }
     Ok(Contents { key, certificates })
+}
+
+fn told_of_a_key(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::LimitExceeded | ErrorKind::Unsupported | ErrorKind::WrongPassword)
 }
 
 fn key_of_pem(pem: &[u8], password: &SecretString) -> Result<PrivateKey, Error> {

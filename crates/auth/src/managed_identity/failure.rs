@@ -91,7 +91,8 @@ impl Refusal {
         let nested = fields.get("error").and_then(Value::as_object);
         for (name, value) in fields.iter().chain(nested.into_iter().flatten()) {
             let Some(text) = value.as_str() else { continue };
-            let text = text.chars().take(MAX_TEXT_CHARS).collect::<String>();
+            let line = text.lines().next().unwrap_or_default();
+            let text = line.chars().take(MAX_TEXT_CHARS).collect::<String>();
             match name.to_ascii_lowercase().as_str() {
                 "error" | "code" => refusal.code = Some(text),
                 "error_description" | "message" => {
@@ -243,6 +244,7 @@ mod tests {
             "None found",
         );
         check(r#"{"error":{"code":"BadRequest","message":"No"}}"#, Some("BadRequest"), "No");
+        check(r#"{"error":"a","error_description":"Two\nlines"}"#, Some("a"), "Two");
         check("<html>", None, "");
         check("[]", None, "");
     }
