@@ -53,9 +53,10 @@ impl TokenRequest {
     ///
     /// Spec: <https://openid.net/specs/openid-connect-core-1_0.html#ClaimsParameter>
     pub fn with_claims(mut self, claims: &str) -> Result<Self> {
-        let claims = serde_json::from_str(claims).map_err(|error| {
-            Failure::invalid_input("the claims are not a JSON object").source(error)
-        })?;
+        // The parser's own error would quote what it met.
+        let Ok(Value::Object(claims)) = serde_json::from_str(claims) else {
+            return Err(Failure::invalid_input("the claims are not a JSON object").into());
+        };
         self.claims = Some(claims);
         Ok(self)
     }
@@ -148,6 +149,8 @@ mod tests {
         ] {
             assert_eq!(TokenRequest::from_challenge(header).unwrap(), None, "{header}");
         }
+        let error = TokenRequest::default().with_claims("\"canary-4711\"").unwrap_err();
+        assert!(!format!("{error:?}").contains("canary"), "{error:?}");
         for header in ["Bearer claims=\"*\"", "Bearer claims=\"W10=\"", "Bearer claims=\"\""] {
             assert!(TokenRequest::from_challenge(header).is_err(), "{header}");
         }

@@ -3,6 +3,8 @@
 use openssl::{
     error::ErrorStack,
     hash::{Hasher, MessageDigest},
+    md::Md,
+    md_ctx::MdCtx,
     pkcs5,
 };
 use zeroize::{Zeroize, Zeroizing};
@@ -193,20 +195,24 @@ fn pkcs12(
     }
     let mut derived = Zeroizing::new(Vec::with_capacity(bytes + digest.size()));
     let mut derive = || -> Result<(), ErrorStack> {
-        let mut hasher = Hasher::new(digest)?;
+        // Fetched once: a digest by its number alone is looked up among the providers again for every round.
+        let digest = Md::fetch(None, digest.type_().short_name()?, None)?;
+        let mut context = MdCtx::new()?;
+        let mut hashed = Zeroizing::new(vec![0; digest.size()]);
         while derived.len() < bytes {
-            hasher.update(&diversifier)?;
-            hasher.update(&input)?;
-            let mut hashed = hasher.finish()?;
+            context.digest_init(&digest)?;
+            context.digest_update(&diversifier)?;
+            context.digest_update(&input)?;
+            context.digest_final(&mut hashed)?;
             for _ in 1..rounds {
-                hasher.update(&hashed)?;
-                hashed = hasher.finish()?;
+                context.digest_init(&digest)?;
+                context.digest_update(&hashed)?;
+                context.digest_final(&mut hashed)?;
             }
             derived.extend_from_slice(&hashed);
             for chunk in input.chunks_mut(block) {
                 add_and_one(chunk, &hashed);
             }
-            hashed.zeroize();
         }
         Ok(())
     };
