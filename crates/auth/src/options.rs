@@ -53,10 +53,13 @@ macro_rules! common_setters {
             self
         }
 
-        /// Shares tokens with the other processes of this user. Default: each process has its own.
+        /// Shares tokens with the other processes of this user. Default, and `None`: each process has its own.
         #[must_use]
-        pub fn with_shared_token_cache(mut self, cache: crate::SharedTokenCache) -> Self {
-            self.common.shared = Some(cache);
+        pub fn with_shared_token_cache(
+            mut self,
+            cache: impl Into<Option<crate::SharedTokenCache>>,
+        ) -> Self {
+            self.common.shared = cache.into();
             self
         }
     };

@@ -93,12 +93,10 @@ impl Credential {
                     pem.as_bytes(),
                 )
                 .with_authority_host(authority_host(context, env)?.0)
-                .with_transport(context.transport()?);
+                .with_transport(context.transport()?)
+                .with_shared_token_cache(context.token_cache()?);
                 if wants_chain(env) {
                     builder = builder.with_certificate_chain();
-                }
-                if let Some(cache) = context.token_cache()? {
-                    builder = builder.with_shared_token_cache(cache);
                 }
                 Self::Certificate(builder.build()?)
             }
@@ -117,13 +115,11 @@ impl Credential {
                         "set AZURE_CLIENT_SECRET; there is no option for it, since command lines are public",
                     )
                 })?;
-                let mut builder =
+                let builder =
                     ClientSecretCredential::builder(app.tenant_id.clone(), app.client_id, secret)
                         .with_authority_host(authority_host(context, env)?.0)
-                        .with_transport(context.transport()?);
-                if let Some(cache) = context.token_cache()? {
-                    builder = builder.with_shared_token_cache(cache);
-                }
+                        .with_transport(context.transport()?)
+                        .with_shared_token_cache(context.token_cache()?);
                 Self::Secret(builder.build()?)
             }
             Proof::WorkloadIdentity { app, token_file } => {
@@ -164,10 +160,7 @@ fn managed_identity(
         // One second tells whether there is such an endpoint.
         builder = builder.with_retry(RetryOptions::managed_identity().with_max_unanswered(1));
     }
-    if let Some(cache) = context.token_cache()? {
-        builder = builder.with_shared_token_cache(cache);
-    }
-    Ok(builder.build()?)
+    Ok(builder.with_shared_token_cache(context.token_cache()?).build()?)
 }
 
 fn federated(
@@ -176,13 +169,10 @@ fn federated(
     app: &App,
     source: AssertionSource,
 ) -> Result<Arc<ClientAssertionCredential>, Failure> {
-    let mut builder =
-        ClientAssertionCredential::builder(app.tenant_id.clone(), app.client_id, source)
-            .with_authority_host(authority_host(context, env)?.0)
-            .with_transport(context.transport()?);
-    if let Some(cache) = context.token_cache()? {
-        builder = builder.with_shared_token_cache(cache);
-    }
+    let builder = ClientAssertionCredential::builder(app.tenant_id.clone(), app.client_id, source)
+        .with_authority_host(authority_host(context, env)?.0)
+        .with_transport(context.transport()?)
+        .with_shared_token_cache(context.token_cache()?);
     Ok(builder.build()?)
 }
 
