@@ -3,7 +3,6 @@
 use std::{
     fs,
     net::TcpListener,
-    path::Path,
     process::Stdio,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -12,7 +11,7 @@ use azconnect_emulators::{
     Config, FederatedIdentityCredentialConfig, ManagedIdentityHost, Service,
 };
 
-use crate::world::{Outcome, World, bare};
+use crate::world::{Outcome, World, bare, write_script};
 
 const SCOPE: &str = "https://storage.azure.com/.default";
 
@@ -246,15 +245,6 @@ fn nobody() -> String {
 }
 
 #[cfg(unix)]
-fn install_az(folder: &Path, script: &str) {
-    use std::os::unix::fs::PermissionsExt;
-
-    let program = folder.join("az");
-    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-#[cfg(unix)]
 #[test]
 fn a_chain_goes_past_what_does_not_exist_and_stops_at_what_fails() {
     let folder = tempfile::tempdir().unwrap();
@@ -279,8 +269,8 @@ fn a_chain_goes_past_what_does_not_exist_and_stops_at_what_fails() {
         1,
         &["managed-identity: ", "azure-developer-cli: ", "azure-cli: ", "not installed", "hint: "],
     );
-    install_az(
-        folder.path(),
+    write_script(
+        &folder.path().join("az"),
         r#"echo '{"accessToken": "token-of-a-person", "expires_on": 4102444800}'"#,
     );
     assert_eq!(run(&chain, &[]).done().stdout().trim_end(), "token-of-a-person");

@@ -2,23 +2,24 @@
 
 #![cfg(unix)]
 
-use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
-use crate::world::{Outcome, bare};
+use crate::world::{Outcome, bare, write_script};
 
 /// A program of that name that tells its arguments, in a folder of its own.
 fn stand_in() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("azconnect-emulate");
-    std::fs::write(&program, "#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 7\n").unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_script(&program, "printf '<%s>' \"$@\"\nexit 7");
     folder
 }
 
 /// The binary alone in a folder, as far from its sibling as a broken installation puts it.
 fn lonely_binary(folder: &std::path::Path) -> std::path::PathBuf {
     let lonely = folder.join("azconnect");
-    std::fs::copy(env!("CARGO_BIN_EXE_azconnect"), &lonely).unwrap();
+    // By another process, for the reason that `write_script` tells.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_azconnect")).arg(&lonely).status();
+    assert!(copied.unwrap().success());
     lonely
 }
 

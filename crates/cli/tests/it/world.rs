@@ -79,6 +79,17 @@ impl World {
     }
 }
 
+/// Makes a program that the shell runs.
+///
+/// Another process writes it: what this one has open for writing, a test beside may hand on to a process that it
+/// starts, and nothing runs a file that is open for writing somewhere.
+#[cfg(unix)]
+pub(crate) fn write_script(path: &Path, body: &str) {
+    let write = "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"";
+    let status = Command::new("sh").args(["-c", write, "sh"]).arg(path).arg(body).status();
+    assert!(status.unwrap().success());
+}
+
 /// The binary in an environment without anything that could decide for it.
 pub(crate) fn bare(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_azconnect"));
