@@ -26,6 +26,7 @@ use crate::{
     clock::Clock,
     error::{Error, Result},
     ids::TenantId,
+    request::TokenRequest,
     token::FetchedToken,
 };
 
@@ -49,6 +50,18 @@ pub(crate) struct Wanted {
     pub(crate) tenant_id: Option<TenantId>,
     /// A token that was got without these claims does not do.
     pub(crate) claims: Option<Map<String, Value>>,
+}
+
+impl Wanted {
+    /// A token for `scope`, with what the caller's context asks for beside it.
+    pub(crate) fn new(scope: impl Into<String>, context: &Context<'_>) -> Self {
+        let request = TokenRequest::of(context);
+        Self {
+            scope: scope.into(),
+            tenant_id: request.tenant_id().cloned(),
+            claims: request.claims().cloned(),
+        }
+    }
 }
 
 /// The tokens of one credential.

@@ -16,7 +16,6 @@ use crate::{
     clock::{Clock, SystemClock},
     error::{Failure, Result},
     ids::TenantId,
-    request::TokenRequest,
     token::FetchedToken,
 };
 
@@ -108,13 +107,7 @@ async fn get(
     command::check_word("scope", scope)?;
     let options = options.unwrap_or_default();
     let context = &options.method_options.context;
-    let request = TokenRequest::of(context);
-    let wanted = Wanted {
-        scope: (*scope).to_owned(),
-        tenant_id: request.tenant_id().cloned(),
-        claims: request.claims().cloned(),
-    };
-    cache.get(wanted, context).await
+    cache.get(Wanted::new(*scope, context), context).await
 }
 
 /// Writes a credential of a tool and its builder.

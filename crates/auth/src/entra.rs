@@ -29,7 +29,6 @@ use crate::{
     http::{self, Proxy},
     ids::{ClientId, TenantId},
     options::CommonOptions,
-    request::TokenRequest,
     retry::{Attempt, RetryOptions, retry},
     token::FetchedToken,
 };
@@ -96,13 +95,7 @@ impl Application {
         }
         let options = options.unwrap_or_default();
         let context = &options.method_options.context;
-        let request = TokenRequest::of(context);
-        let wanted = Wanted {
-            scope: scopes.join(" "),
-            tenant_id: request.tenant_id().cloned(),
-            claims: request.claims().cloned(),
-        };
-        self.cache.get(wanted, context).await
+        self.cache.get(Wanted::new(scopes.join(" "), context), context).await
     }
 }
 

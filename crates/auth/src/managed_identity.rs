@@ -26,7 +26,6 @@ use crate::{
     http::{self, Proxy},
     identity::Identity,
     options::{CommonOptions, common_setters},
-    request::TokenRequest,
     retry::RetryOptions,
 };
 
@@ -85,16 +84,14 @@ impl ManagedIdentityCredential {
         };
         let options = options.unwrap_or_default();
         let context = &options.method_options.context;
-        let request = TokenRequest::of(context);
-        if let Some(tenant) = request.tenant_id() {
+        let wanted = Wanted::new(scope, context);
+        if let Some(tenant) = &wanted.tenant_id {
             return Err(Failure::invalid_input(format!(
                 "a managed identity is of one tenant and cannot get a token in `{tenant}`"
             ))
             .hint("an application that is known in both tenants can; let it trust this identity")
             .into());
         }
-        let wanted =
-            Wanted { scope: scope.to_owned(), tenant_id: None, claims: request.claims().cloned() };
         self.cache.get(wanted, context).await
     }
 }
