@@ -1,34 +1,54 @@
-//! The client of one vault.
+//! The client of one vault: what it is made of, and how its operations reach the service.
+//!
+//! The operations themselves are in `client/`, one file per family.
 
-use std::sync::Arc;
+mod backup;
+mod deleted;
+mod explain;
+mod read;
+mod write;
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use azure_core::{
     credentials::TokenCredential,
-    http::{ClientOptions, RetryOptions, Transport, Url},
+    http::{ClientOptions, Response, RetryOptions as NoRetry, Transport, Url},
 };
-use azure_security_keyvault_secrets::{
-    SecretClient, SecretClientOptions, models::SecretClientGetSecretOptions,
-};
-use futures::{StreamExt, stream::BoxStream};
+use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
+use serde::de::DeserializeOwned;
 
+pub use self::{
+    backup::SecretBackup,
+    deleted::DeletedSecret,
+    write::{SecretUpdate, SetSecret},
+};
 use crate::{
-    error::{Error, Operation, Result},
+    access::{Access, AccessWait, Proof},
+    clock::{Clock, SystemClock},
+    error::{Error, Result},
     name::{SecretName, SecretVersion},
-    secret::{Secret, SecretProperties},
+    operation::Operation,
+    policy::{ChallengePolicy, RetryOptions, RetryPolicy},
 };
 
-/// Reads the secrets of one vault.
+/// Reads and changes the secrets of one vault.
 ///
-/// Cheap to clone; clones share connections and what was learnt from the vault's challenge. The
-/// first request of a client goes out without a token and is sent again with one, so keep one
-/// client per vault.
+/// Cheap to clone; clones share connections, the token, what was learnt from the vault's challenge
+/// and the pause that a throttling vault asks for. So keep one client per vault.
 ///
-/// Retries are those of the official client: three more attempts for 408, 429 and 5xx answers and
-/// broken connections, honouring `Retry-After`.
+/// Requests that failed for a passing reason are sent again, as [`RetryOptions`] says. What may have
+/// been done already, as its answer was lost, is repeated only where twice is the same as once:
+/// reads, updates and backups.
 #[derive(Clone)]
 pub struct VaultClient {
-    client: Arc<SecretClient>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: SecretClient,
     vault_url: Url,
+    access: Option<Access>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Collects the options of a [`VaultClient`].
@@ -38,6 +58,17 @@ pub struct VaultClientBuilder {
     credential: Arc<dyn TokenCredential>,
     transport: Option<Transport>,
     retry: RetryOptions,
+    resource: Option<String>,
+    start_jitter: Duration,
+    access: Option<AccessWait>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What is done to what, as error messages tell it.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    pub(crate) operation: Operation,
+    pub(crate) resource: String,
 }
 
 impl VaultClient {
@@ -52,142 +83,84 @@ impl VaultClient {
             credential,
             transport: None,
             retry: RetryOptions::default(),
+            resource: None,
+            start_jitter: Duration::ZERO,
+            access: None,
+            clock: Arc::new(SystemClock::default()),
         }
     }
 
     /// The vault's URL.
     pub fn vault_url(&self) -> &Url {
-        &self.vault_url
+        &self.inner.vault_url
     }
 
-    /// Reads the latest version of a secret.
-    ///
-    /// An expired secret is returned like any other: look at [`SecretProperties::expires`].
-    ///
-    /// # Errors
-    /// - `NotFound`: the vault has no such secret.
-    /// - `PermissionDenied`: the caller lacks `Key Vault Secrets User`, or the firewall refused.
-    /// - `Disabled`: its latest version is disabled.
-    /// - `Unauthenticated`: there is no token for the vault, or it refused the token.
-    /// - `Throttled`, `Timeout`, `Unavailable`, `Connect`: also after the client's retries.
-    /// - `InvalidResponse`: the answer is not that of a vault.
-    ///
-    /// # Cancel safety
-    /// Safe: nothing changes at the vault.
-    ///
-    /// Spec: <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret>
-    pub async fn secret(&self, name: &SecretName) -> Result<Secret> {
-        self.get(name, None).await
+    fn official(&self) -> &SecretClient {
+        &self.inner.client
     }
 
-    /// Reads one version of a secret.
-    ///
-    /// # Errors
-    /// As [`VaultClient::secret`]; `NotFound` if the secret has no such version.
-    ///
-    /// # Cancel safety
-    /// Safe: nothing changes at the vault.
-    pub async fn secret_version(
-        &self,
-        name: &SecretName,
-        version: &SecretVersion,
-    ) -> Result<Secret> {
-        self.get(name, Some(version)).await
-    }
-
-    /// Lists the secrets of the vault, one item per secret in the vault's order, without values.
-    ///
-    /// Pages of 25 are asked for as the stream is read; it ends after the first error.
-    ///
-    /// # Errors
-    /// As [`VaultClient::secret`], apart from `NotFound` and `Disabled`.
-    ///
-    /// # Cancel safety
-    /// Dropping the stream stops asking.
-    ///
-    /// Spec: <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets/get-secrets>
-    pub fn secrets(&self) -> BoxStream<'static, Result<SecretProperties>> {
-        let resource = ["of ", self.vault_url.as_str()].concat();
-        self.properties(Operation::ListSecrets, resource, self.client.list_secret_properties(None))
-    }
-
-    /// Lists the versions of a secret, one item per version in the vault's order, without values.
-    ///
-    /// # Errors
-    /// As [`VaultClient::secret`], apart from `Disabled`.
-    ///
-    /// # Cancel safety
-    /// Dropping the stream stops asking.
-    pub fn versions(&self, name: &SecretName) -> BoxStream<'static, Result<SecretProperties>> {
-        let resource = self.resource(name, None);
-        let pager = self.client.list_secret_properties_versions(name.as_str(), None);
-        self.properties(Operation::ListVersions, resource, pager)
-    }
-
-    async fn get(&self, name: &SecretName, version: Option<&SecretVersion>) -> Result<Secret> {
-        let operation = Operation::GetSecret;
-        let resource = self.resource(name, version);
-        let failed = |source| Error::from_core(operation, &resource, self.host(), source);
-        let options = SecretClientGetSecretOptions {
-            secret_version: version.map(|version| version.as_str().to_owned()),
-            ..SecretClientGetSecretOptions::default()
-        };
-        let response =
-            self.client.get_secret(name.as_str(), Some(options)).await.map_err(failed)?;
-        let model = response.into_model().map_err(failed)?;
-        Secret::from_model(operation, &resource, model)
-    }
-
-    fn properties<P>(
-        &self,
-        operation: Operation,
-        resource: String,
-        pager: azure_core::Result<P>,
-    ) -> BoxStream<'static, Result<SecretProperties>>
-    where
-        P: futures::Stream<
-                Item = azure_core::Result<
-                    azure_security_keyvault_secrets::models::SecretProperties,
-                >,
-            > + Send
-            + 'static,
-    {
-        let host = self.host().to_owned();
-        let pager = match pager {
-            Ok(pager) => pager,
-            Err(source) => {
-                let error = Error::from_core(operation, &resource, &host, source);
-                return futures::stream::once(async { Err(error) }).boxed();
-            }
-        };
-        pager
-            .map(move |item| match item {
-                Ok(model) => SecretProperties::from_model(operation, &resource, model),
-                Err(source) => Err(Error::from_core(operation, &resource, &host, source)),
-            })
-            .scan(false, |failed, item| {
-                // The official pager would ask again for the page that failed.
-                let item = (!*failed).then_some(item);
-                *failed |= matches!(item, Some(Err(_)));
-                std::future::ready(item)
-            })
-            .boxed()
-    }
-
-    fn resource(&self, name: &SecretName, version: Option<&SecretVersion>) -> String {
-        let version = version.map(|version| ["/", version.as_str()].concat()).unwrap_or_default();
-        ["\"", name.as_str(), &version, "\" of ", self.vault_url.as_str()].concat()
+    fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
     }
 
     fn host(&self) -> &str {
-        self.vault_url.host_str().unwrap_or_default()
+        self.inner.vault_url.host_str().unwrap_or_default()
+    }
+
+    /// Something done to one secret.
+    fn task(
+        &self,
+        operation: Operation,
+        name: &SecretName,
+        version: Option<&SecretVersion>,
+    ) -> Task {
+        let version = version.map(|version| ["/", version.as_str()].concat()).unwrap_or_default();
+        let vault = self.inner.vault_url.as_str();
+        let resource = ["\"", name.as_str(), &version, "\" of ", vault].concat();
+        Task { operation, resource }
+    }
+
+    /// Something done to the vault as a whole. `preposition`: how the sentence goes on.
+    fn task_of_vault(&self, operation: Operation, preposition: &str) -> Task {
+        let resource = [preposition, " ", self.inner.vault_url.as_str()].concat();
+        Task { operation, resource }
+    }
+
+    fn failed(&self, task: &Task, source: azure_core::Error) -> Error {
+        Error::from_core(task.operation, &task.resource, self.host(), source)
+    }
+
+    /// Sends a request, again and again while a role is waited for.
+    async fn call<T, F, Fut>(&self, task: &Task, proof: Proof, send: F) -> Result<T>
+    where
+        T: DeserializeOwned,
+        F: Fn() -> Fut,
+        Fut: Future<Output = azure_core::Result<Response<T>>>,
+    {
+        self.granted(task, proof, || async {
+            let response = send().await.map_err(|source| self.failed(task, source))?;
+            response.into_model().map_err(|source| self.failed(task, source))
+        })
+        .await
+    }
+
+    /// Does something once the caller may, if waiting for that was asked for.
+    async fn granted<T, F, Fut>(&self, task: &Task, proof: Proof, act: F) -> Result<T>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T>>,
+    {
+        match &self.inner.access {
+            None => act().await,
+            Some(access) => access.wait(self.clock(), task, proof, act).await,
+        }
     }
 }
 
-impl std::fmt::Debug for VaultClient {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for VaultClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VaultClient")
-            .field("vault_url", &self.vault_url.as_str())
+            .field("vault_url", &self.inner.vault_url.as_str())
             .finish_non_exhaustive()
     }
 }
@@ -201,26 +174,52 @@ impl VaultClientBuilder {
         self
     }
 
-    /// Changes when and how often a request is sent again. Default: azure_core's exponential
-    /// retry.
+    /// Changes when and how often a request is sent again. Default: [`RetryOptions::default`].
     #[must_use]
     pub fn with_retry(mut self, retry: RetryOptions) -> Self {
         self.retry = retry;
         self
     }
 
+    /// Says what tokens of this vault are for, `https://vault.azure.net` in the public cloud, so
+    /// that no request is spent on asking. It must be the vault's own domain. Default: the vault is
+    /// asked, once per client.
+    #[must_use]
+    pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    /// Waits for a random time of up to this before the first request of the client, so that jobs
+    /// which start together do not ask together. Default: zero.
+    #[must_use]
+    pub fn with_start_jitter(mut self, start_jitter: Duration) -> Self {
+        self.start_jitter = start_jitter;
+        self
+    }
+
+    /// Waits for a role that was given a moment ago. Default: a missing role fails at once.
+    #[must_use]
+    pub fn with_access_wait(mut self, access: AccessWait) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// Takes the time from this clock. Default: [`SystemClock`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Makes the client. Nothing is sent yet.
     ///
     /// # Errors
-    /// - `InvalidInput`: the URL is not https, or has more than scheme, host and port.
+    /// - `InvalidInput`: the URL is not https, or has more than scheme, host and port; or the
+    ///   resource is not the vault's own domain.
     pub fn build(self) -> Result<VaultClient> {
         let mut vault_url = self.vault_url;
-        let bare = vault_url.username().is_empty()
-            && vault_url.password().is_none()
-            && vault_url.query().is_none()
-            && vault_url.fragment().is_none()
-            && vault_url.path() == "/";
-        if vault_url.scheme() != "https" || !bare || vault_url.host_str().is_none() {
+        if !is_bare(&vault_url) {
             // It may hold a password, and whatever is behind the host can too.
             let host = vault_url.host_str().unwrap_or_default().to_owned();
             return Err(Error::invalid_input(format!(
@@ -229,14 +228,20 @@ impl VaultClientBuilder {
             .with_hint("give `https://<vault>.vault.azure.net`"));
         }
         vault_url.set_path("");
+        let challenge = ChallengePolicy::new(vault_url.clone(), self.resource.as_deref()).map_err(
+            |foreign| Error::invalid_input("the resource is not the vault's").caused_by(foreign),
+        )?;
+        let retry = RetryPolicy::new(self.retry, self.start_jitter, Arc::clone(&self.clock));
         let options = SecretClientOptions {
             client_options: ClientOptions {
-                retry: self.retry,
+                per_call_policies: vec![Arc::new(retry)],
+                // Ours is the one layer that repeats.
+                retry: NoRetry::none(),
+                per_try_policies: vec![Arc::new(challenge)],
                 transport: self.transport,
                 ..ClientOptions::default()
             },
-            // The client refuses a challenge for another domain's tokens; nothing here turns
-            // that off.
+            // The official check of the challenge stays on behind ours.
             verify_challenge_resource: Some(true),
             ..SecretClientOptions::default()
         };
@@ -244,6 +249,19 @@ impl VaultClientBuilder {
             .map_err(|source| {
                 Error::invalid_input("the client of the vault cannot be made").caused_by(source)
             })?;
-        Ok(VaultClient { client: Arc::new(client), vault_url })
+        let access = self.access.map(Access::new);
+        let inner = Inner { client, vault_url, access, clock: self.clock };
+        Ok(VaultClient { inner: Arc::new(inner) })
     }
+}
+
+/// Whether a URL has scheme and host, maybe a port, and nothing else.
+fn is_bare(url: &Url) -> bool {
+    url.scheme() == "https"
+        && url.host_str().is_some()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.path() == "/"
 }

@@ -1,7 +1,10 @@
 //! Secrets as the vault returns them: a value that does not show itself, and what is known about
 //! it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use azure_core::time::OffsetDateTime;
 use azure_security_keyvault_secrets::{ResourceExt, models};
@@ -9,7 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::{
-    error::{Error, Operation, Result},
+    client::Task,
+    error::{Error, Result},
     name::{SecretName, SecretVersion},
 };
 
@@ -59,6 +63,17 @@ pub struct SecretProperties {
     pub tags: BTreeMap<String, String>,
 }
 
+/// Whether a value is meant to be used now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// Since this time it is not.
+    Expired(OffsetDateTime),
+    /// From this time on it is.
+    NotYetValid(OffsetDateTime),
+    /// It is, or nobody has said when it is.
+    Valid,
+}
+
 impl SecretValue {
     pub(crate) fn new(value: String) -> Self {
         // A `String` can be longer inside than it is: turned into the boxed `str` as it is, it
@@ -92,41 +107,52 @@ impl From<SecretValue> for SecretString {
 
 impl Secret {
     /// Takes over what the official client read.
-    pub(crate) fn from_model(
-        operation: Operation,
-        resource: &str,
-        mut model: models::Secret,
-    ) -> Result<Self> {
+    pub(crate) fn from_model(task: &Task, mut model: models::Secret) -> Result<Self> {
         let value = model.value.take().map(SecretValue::new).ok_or_else(|| {
-            Error::invalid_response(operation, resource, "the answer has no value")
+            Error::invalid_response(task.operation, &task.resource, "the answer has no value")
         })?;
-        let id = Id::of(operation, resource, &model)?;
-        let properties = SecretProperties::new(
-            id,
-            model.content_type,
-            model.attributes,
-            model.managed,
-            model.tags.unwrap_or_default().into_iter().collect(),
-        );
-        Ok(Self { value, properties })
+        Ok(Self { value, properties: SecretProperties::from_secret(task, model)? })
     }
 }
 
 impl SecretProperties {
-    /// Takes over what the official client read.
-    pub(crate) fn from_model(
-        operation: Operation,
-        resource: &str,
-        model: models::SecretProperties,
+    /// Whether the value is meant to be used at this time. The vault itself does not care: it hands
+    /// out an expired value like any other.
+    pub fn validity(&self, now: OffsetDateTime) -> Validity {
+        match (self.not_before, self.expires) {
+            (_, Some(expires)) if expires <= now => Validity::Expired(expires),
+            (Some(not_before), _) if now < not_before => Validity::NotYetValid(not_before),
+            _ => Validity::Valid,
+        }
+    }
+
+    /// Takes over what the official client read of a list.
+    pub(crate) fn from_model(task: &Task, model: models::SecretProperties) -> Result<Self> {
+        let id = Id::of(task, &model)?;
+        Ok(Self::new(id, model.content_type, model.attributes, model.managed, model.tags))
+    }
+
+    /// Takes over all but the value.
+    pub(crate) fn from_secret(task: &Task, model: models::Secret) -> Result<Self> {
+        let id = Id::of(task, &model)?;
+        drop(model.value.map(Zeroizing::new));
+        Ok(Self::new(id, model.content_type, model.attributes, model.managed, model.tags))
+    }
+
+    /// Takes over what a deleted secret was, apart from its value.
+    pub(crate) fn from_deleted(task: &Task, model: models::DeletedSecret) -> Result<Self> {
+        let id = Id::of(task, &model)?;
+        drop(model.value.map(Zeroizing::new));
+        Ok(Self::new(id, model.content_type, model.attributes, model.managed, model.tags))
+    }
+
+    /// Takes over what an item of a list of deleted secrets was.
+    pub(crate) fn from_deleted_properties(
+        task: &Task,
+        model: models::DeletedSecretProperties,
     ) -> Result<Self> {
-        let id = Id::of(operation, resource, &model)?;
-        Ok(Self::new(
-            id,
-            model.content_type,
-            model.attributes,
-            model.managed,
-            model.tags.unwrap_or_default().into_iter().collect(),
-        ))
+        let id = Id::of(task, &model)?;
+        Ok(Self::new(id, model.content_type, model.attributes, model.managed, model.tags))
     }
 
     fn new(
@@ -134,7 +160,7 @@ impl SecretProperties {
         content_type: Option<String>,
         attributes: Option<models::SecretAttributes>,
         managed: Option<bool>,
-        tags: BTreeMap<String, String>,
+        tags: Option<HashMap<String, String>>,
     ) -> Self {
         let attributes = attributes.unwrap_or_default();
         Self {
@@ -148,7 +174,7 @@ impl SecretProperties {
             not_before: attributes.not_before,
             expires: attributes.expires,
             managed: managed.unwrap_or(false),
-            tags,
+            tags: tags.unwrap_or_default().into_iter().collect(),
         }
     }
 }
@@ -160,14 +186,14 @@ struct Id {
 }
 
 impl Id {
-    fn of(operation: Operation, resource: &str, model: &impl ResourceExt) -> Result<Self> {
+    fn of(task: &Task, model: &impl ResourceExt) -> Result<Self> {
         let unreadable = || {
-            Error::invalid_response(operation, resource, "the answer has an id that is no secret's")
+            let why = "the answer has an id that is no secret's";
+            Error::invalid_response(task.operation, &task.resource, why)
         };
-        let id = model.resource_id().map_err(|source| unreadable().caused_by(source))?;
-        let name = SecretName::new(id.name).map_err(|source| unreadable().caused_by(source))?;
-        let version = id.version.map(SecretVersion::new).transpose();
-        let version = version.map_err(|source| unreadable().caused_by(source))?;
+        let id = model.resource_id().map_err(|_| unreadable())?;
+        let name = SecretName::new(id.name).map_err(|_| unreadable())?;
+        let version = id.version.map(SecretVersion::new).transpose().map_err(|_| unreadable())?;
         Ok(Self { text: id.source_id, name, version })
     }
 }
@@ -175,11 +201,34 @@ impl Id {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::Operation;
 
     #[test]
     fn a_value_does_not_show_itself() {
         let value = SecretValue::new("hunter2".to_owned());
         assert_eq!(format!("{value:?}"), "SecretValue([REDACTED])");
         assert_eq!(value.expose_secret(), "hunter2");
+    }
+
+    #[test]
+    fn validity_follows_both_times() {
+        let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        let check = |not_before: Option<i64>, expires: Option<i64>, expected| {
+            let mut model = models::SecretProperties::default();
+            model.id = Some("https://kv.vault.azure.net/secrets/db".to_owned());
+            model.attributes = Some(models::SecretAttributes {
+                not_before: not_before.map(at),
+                expires: expires.map(at),
+                ..models::SecretAttributes::default()
+            });
+            let task = Task { operation: Operation::ListSecrets, resource: String::new() };
+            let properties = SecretProperties::from_model(&task, model).unwrap();
+            assert_eq!(properties.validity(at(100)), expected, "{not_before:?} {expires:?}");
+        };
+        check(None, None, Validity::Valid);
+        check(Some(100), Some(101), Validity::Valid);
+        check(None, Some(100), Validity::Expired(at(100)));
+        check(Some(101), None, Validity::NotYetValid(at(101)));
+        check(Some(150), Some(50), Validity::Expired(at(50)));
     }
 }

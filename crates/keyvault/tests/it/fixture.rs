@@ -10,11 +10,11 @@ use std::{
 
 use azconnect_emulators::{Config, Emulators};
 use azconnect_keyvault::{
-    SecretName, VaultClient,
+    RetryOptions, SecretName, VaultClient,
     azure_core::{
         self,
         credentials::{AccessToken, TokenCredential, TokenRequestOptions},
-        http::{RetryOptions, Transport, Url},
+        http::{Transport, Url},
     },
 };
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
