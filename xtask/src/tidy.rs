@@ -12,7 +12,7 @@ use crate::shell::{self, Workspace};
 const ALLOWED: [(&str, &[&str]); 8] = [
     ("azconnect-cert-tools", &[]),
     ("azconnect-auth", &[]),
-    ("azconnect-keyvault", &[]),
+    ("azconnect-keyvault", &["azconnect-cert-tools"]),
     ("azconnect-lake", &[]),
     ("azconnect-synapse", &[]),
     ("azconnect-transfer", &["azconnect-lake", "azconnect-synapse"]),

@@ -99,7 +99,7 @@ impl VaultClient {
         &self.inner.client
     }
 
-    fn clock(&self) -> &dyn Clock {
+    pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.inner.clock
     }
 

@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod cache;
+#[cfg(feature = "certificate")]
+mod certificate;
 mod client;
 mod clock;
 mod error;
@@ -9,13 +12,20 @@ mod name;
 mod operation;
 mod policy;
 mod reference;
+mod rotation;
 mod secret;
+mod vaults;
 
 pub use azure_core;
+#[cfg(feature = "certificate")]
+pub use rustls_pki_types;
 pub use secrecy;
 
+#[cfg(feature = "certificate")]
+pub use self::certificate::{TlsIdentity, VaultCertificate};
 pub use self::{
     access::AccessWait,
+    cache::{SecretCache, SecretCacheBuilder, StaleValues},
     client::{
         DeletedSecret, SecretBackup, SecretUpdate, SetSecret, VaultClient, VaultClientBuilder,
     },
@@ -25,4 +35,5 @@ pub use self::{
     policy::RetryOptions,
     reference::{SecretReference, Vault},
     secret::{Secret, SecretProperties, SecretValue, Validity},
+    vaults::Vaults,
 };

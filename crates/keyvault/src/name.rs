@@ -44,6 +44,11 @@ impl SecretName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The one spelling that names which are the same to the vault have in common.
+    pub(crate) fn to_lower_case(&self) -> Self {
+        Self(self.0.to_ascii_lowercase())
+    }
 }
 
 impl SecretVersion {

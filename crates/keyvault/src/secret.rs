@@ -106,6 +106,17 @@ impl From<SecretValue> for SecretString {
 }
 
 impl Secret {
+    /// A secret as a vault could give it.
+    #[cfg(test)]
+    pub(crate) fn of(name: &str, version: u128, value: &str) -> Self {
+        use crate::operation::Operation;
+        let mut model = models::Secret::default();
+        model.id = Some(format!("https://kv.vault.azure.net/secrets/{name}/{version:032x}"));
+        model.value = Some(value.to_owned());
+        let task = Task { operation: Operation::GetSecret, resource: String::new() };
+        Self::from_model(&task, model).unwrap()
+    }
+
     /// Takes over what the official client read.
     pub(crate) fn from_model(task: &Task, mut model: models::Secret) -> Result<Self> {
         let value = model.value.take().map(SecretValue::new).ok_or_else(|| {
