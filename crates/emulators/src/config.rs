@@ -175,6 +175,36 @@ pub struct VaultConfig {
     /// The secrets it holds at the start, by name.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretString>,
+    /// The certificates it holds from the start on, which show among its secrets.
+    #[serde(default)]
+    pub certificates: Vec<CertificateConfig>,
+    /// How many days a deleted secret can be recovered: 7 to 90, the default.
+    #[serde(default = "retention_days")]
+    pub retention_days: u8,
+    /// Whether deleted secrets stay until those days are over; purging is refused then. Off by
+    /// default.
+    #[serde(default)]
+    pub purge_protection: bool,
+    /// For how many milliseconds after delete, recover and purge a name is neither among the
+    /// secrets nor among the deleted ones, nor free. Default: 0. The service takes some seconds,
+    /// which is what the pollers of its SDKs wait for.
+    #[serde(default)]
+    pub soft_delete_limbo_ms: u32,
+}
+
+/// One certificate of a vault: in a PFX file or in a PEM file, which decides about the form of its
+/// secret.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertificateConfig {
+    /// The name of the certificate, and of its secret.
+    pub name: String,
+    /// The path of a PFX file with the private key, the leaf and the chain.
+    pub pfx_file: Option<PathBuf>,
+    /// The password of the PFX file; none by default. The secret has none, as in the service.
+    pub password: Option<SecretString>,
+    /// The path of a PEM file with the unencrypted private key, the leaf and the chain.
+    pub pem_file: Option<PathBuf>,
 }
 
 /// One storage account with a hierarchical namespace.
@@ -320,6 +350,7 @@ impl Default for Config {
                     "demo-secret".to_owned(),
                     SecretString::from("the value of demo-secret"),
                 )]),
+                ..VaultConfig::default()
             }],
             accounts: vec![AccountConfig {
                 name: "lakedemo".into(),
@@ -335,6 +366,23 @@ impl Default for Config {
             faults: FaultsConfig::default(),
         }
     }
+}
+
+impl Default for VaultConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            secrets: BTreeMap::new(),
+            certificates: Vec::new(),
+            retention_days: retention_days(),
+            purge_protection: false,
+            soft_delete_limbo_ms: 0,
+        }
+    }
+}
+
+fn retention_days() -> u8 {
+    90
 }
 
 fn token_exchange() -> Vec<String> {

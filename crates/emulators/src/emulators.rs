@@ -75,7 +75,8 @@ impl Emulators {
     /// - `InvalidInput`: the configuration contradicts itself.
     /// - `Io`: a folder or file cannot be made or read.
     /// - `Listen`: a port is taken.
-    /// - `Certificate`: a registered certificate is no RSA certificate, or a key cannot be made.
+    /// - `Certificate`: a registered certificate is no RSA certificate, one of a vault cannot be read,
+    ///   or a key cannot be made.
     ///
     /// # Cancel safety
     /// Dropping the future stops whatever was started.
@@ -173,7 +174,7 @@ impl Emulators {
                 vault,
                 Some(Arc::clone(&https)),
                 Service::KeyVault,
-                key_vault::router(Arc::clone(&state)),
+                key_vault::router(Arc::clone(&state))?,
             ),
             serve(
                 dfs,

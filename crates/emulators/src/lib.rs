@@ -22,9 +22,9 @@ mod tokens;
 
 pub use self::{
     config::{
-        AccountConfig, AppConfig, Config, ConsentConfig, FederatedIdentityCredentialConfig,
-        ManagedIdentityConfig, PortsConfig, RoleAssignmentConfig, SqlConfig, SqlLoginConfig,
-        SqlUserConfig, TenantConfig, VaultConfig,
+        AccountConfig, AppConfig, CertificateConfig, Config, ConsentConfig,
+        FederatedIdentityCredentialConfig, ManagedIdentityConfig, PortsConfig,
+        RoleAssignmentConfig, SqlConfig, SqlLoginConfig, SqlUserConfig, TenantConfig, VaultConfig,
     },
     emulators::{Emulators, Endpoints},
     error::{Error, ErrorKind, Result},

@@ -10,7 +10,13 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[non_exhaustive]
 pub enum Role {
-    /// Reads, writes and deletes secrets.
+    /// Does everything with secrets, as with all else in a vault.
+    #[serde(rename = "Key Vault Administrator")]
+    KeyVaultAdministrator,
+    /// Lists secrets and reads what is not their value.
+    #[serde(rename = "Key Vault Reader")]
+    KeyVaultReader,
+    /// Does everything with secrets.
     #[serde(rename = "Key Vault Secrets Officer")]
     KeyVaultSecretsOfficer,
     /// Reads the values of secrets and lists them.
@@ -27,17 +33,28 @@ pub enum Role {
 impl Role {
     /// Whether whoever has `self` may do all that `wanted` allows.
     pub(crate) fn includes(self, wanted: Role) -> bool {
-        self == wanted
-            || matches!(
-                (self, wanted),
-                (Role::KeyVaultSecretsOfficer, Role::KeyVaultSecretsUser)
-                    | (Role::StorageBlobDataContributor, Role::StorageBlobDataReader)
-            )
+        self.rank().0 == wanted.rank().0 && self.rank().1 >= wanted.rank().1
+    }
+
+    /// The service, and how much the role allows there: each includes those below it.
+    fn rank(self) -> (&'static str, u8) {
+        match self {
+            // Apart from secrets, a reader sees more than a user of secrets does; there is nothing
+            // apart from secrets here.
+            Role::KeyVaultReader => ("Key Vault", 0),
+            Role::KeyVaultSecretsUser => ("Key Vault", 1),
+            Role::KeyVaultSecretsOfficer => ("Key Vault", 2),
+            Role::KeyVaultAdministrator => ("Key Vault", 3),
+            Role::StorageBlobDataReader => ("Storage", 0),
+            Role::StorageBlobDataContributor => ("Storage", 1),
+        }
     }
 
     /// The name as Azure spells it.
     pub fn name(self) -> &'static str {
         match self {
+            Role::KeyVaultAdministrator => "Key Vault Administrator",
+            Role::KeyVaultReader => "Key Vault Reader",
             Role::KeyVaultSecretsOfficer => "Key Vault Secrets Officer",
             Role::KeyVaultSecretsUser => "Key Vault Secrets User",
             Role::StorageBlobDataContributor => "Storage Blob Data Contributor",
@@ -55,22 +72,32 @@ impl fmt::Display for Role {
 #[cfg(test)]
 mod tests {
     use super::Role::{
-        KeyVaultSecretsOfficer, KeyVaultSecretsUser, StorageBlobDataContributor,
-        StorageBlobDataReader,
+        KeyVaultAdministrator, KeyVaultReader, KeyVaultSecretsOfficer, KeyVaultSecretsUser,
+        StorageBlobDataContributor, StorageBlobDataReader,
     };
 
     #[test]
     fn a_writing_role_includes_its_reading_role_and_nothing_of_another_service() {
-        assert!(KeyVaultSecretsOfficer.includes(KeyVaultSecretsUser));
+        for (above, below) in [
+            (KeyVaultAdministrator, KeyVaultSecretsOfficer),
+            (KeyVaultSecretsOfficer, KeyVaultSecretsUser),
+            (KeyVaultSecretsUser, KeyVaultReader),
+            (KeyVaultAdministrator, KeyVaultReader),
+        ] {
+            assert!(above.includes(below) && below.includes(below));
+            assert!(!below.includes(above));
+        }
         assert!(StorageBlobDataContributor.includes(StorageBlobDataReader));
-        assert!(!KeyVaultSecretsUser.includes(KeyVaultSecretsOfficer));
         assert!(!StorageBlobDataReader.includes(StorageBlobDataContributor));
-        assert!(!StorageBlobDataContributor.includes(KeyVaultSecretsUser));
+        assert!(!StorageBlobDataContributor.includes(KeyVaultReader));
+        assert!(!KeyVaultAdministrator.includes(StorageBlobDataReader));
     }
 
     #[test]
     fn a_role_is_read_by_the_name_it_prints() {
         for role in [
+            KeyVaultAdministrator,
+            KeyVaultReader,
             KeyVaultSecretsOfficer,
             KeyVaultSecretsUser,
             StorageBlobDataContributor,

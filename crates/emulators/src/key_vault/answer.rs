@@ -1,4 +1,4 @@
-//! The JSON of secrets and lists of them.
+//! The JSON of secrets, of deleted ones, and of lists of them.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,29 @@ use axum::{
 };
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::json;
 
-use super::{paging::Page, store::SecretVersion};
+use super::{
+    body,
+    paging::Page,
+    soft_delete::DeletedSecret,
+    stage::{Deletion, DeletionPolicy},
+    store::{SecretVersion, Vault},
+};
 
-/// Scheme and host that ids begin with: the ones that the client used.
+/// Scheme and host that ids begin with, the ones that the client used, and what the vault says
+/// about the end of its secrets.
 #[derive(Debug)]
-pub(super) struct Base(String);
+pub(super) struct Base {
+    origin: String,
+    policy: DeletionPolicy,
+}
 
-/// What a list is of, which decides about its ids.
+/// Whether the id of a secret ends with a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ListOf {
-    /// Ids without a version.
-    Secrets,
-    /// Ids with it.
-    Versions,
+enum IdOf {
+    Secret,
+    Version,
 }
 
 #[derive(Serialize)]
@@ -29,12 +38,26 @@ pub(super) enum ListOf {
 struct Secret<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
-    id: String,
-    attributes: Attributes,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<&'a str>,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    managed: Option<bool>,
+    attributes: Attributes,
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(flatten)]
+    deletion: Option<DeletionJson>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeletionJson {
+    recovery_id: String,
+    deleted_date: i64,
+    scheduled_purge_date: i64,
 }
 
 #[derive(Serialize)]
@@ -48,7 +71,7 @@ struct Attributes {
     created: i64,
     updated: i64,
     recovery_level: &'static str,
-    recoverable_days: u32,
+    recoverable_days: u8,
 }
 
 #[derive(Serialize)]
@@ -59,47 +82,112 @@ struct List<'a> {
 }
 
 impl Base {
-    pub(super) fn new(host: &str) -> Self {
-        Self(["https://", host].concat())
+    pub(super) fn new(host: &str, vault: &Vault) -> Self {
+        Self { origin: ["https://", host].concat(), policy: vault.policy }
     }
 
-    fn id(&self, secret: &SecretVersion, list: ListOf) -> String {
-        let id = [self.0.as_str(), "/secrets/", &secret.name].concat();
-        match list {
-            ListOf::Secrets => id,
-            ListOf::Versions => [&id, "/", &secret.version].concat(),
+    fn id(&self, secret: &SecretVersion, of: IdOf) -> String {
+        let id = self.path(&["/secrets/", secret.name.as_str()]);
+        match of {
+            IdOf::Secret => id,
+            IdOf::Version => [&id, "/", &secret.version].concat(),
         }
+    }
+
+    fn path(&self, parts: &[&str]) -> String {
+        [self.origin.as_str(), &parts.concat()].concat()
+    }
+
+    fn next_link(&self, path: &str, query: Option<&str>) -> Option<String> {
+        query.map(|query| self.path(&[path, "?", query]))
+    }
+
+    fn deletion(&self, secret: &SecretVersion, deletion: Deletion) -> DeletionJson {
+        DeletionJson {
+            recovery_id: self.path(&["/deletedsecrets/", secret.name.as_str()]),
+            deleted_date: deletion.deleted.unix_timestamp(),
+            scheduled_purge_date: deletion.scheduled_purge.unix_timestamp(),
+        }
+    }
+
+    fn secret<'a>(&self, secret: &'a SecretVersion, of: IdOf) -> Secret<'a> {
+        Secret {
+            value: None,
+            content_type: secret.content_type.as_deref(),
+            id: self.id(secret, of),
+            managed: secret.managed.as_ref().map(|_| true),
+            attributes: Attributes {
+                enabled: secret.enabled,
+                nbf: secret.not_before,
+                exp: secret.expires,
+                created: secret.created,
+                updated: secret.updated,
+                recovery_level: self.policy.recovery_level(),
+                recoverable_days: self.policy.retention_days,
+            },
+            tags: secret.tags.as_ref(),
+            kid: None,
+            deletion: None,
+        }
+    }
+
+    /// A version with the id of its key, if a certificate stands behind it, and without its value.
+    fn bundle<'a>(&self, secret: &'a SecretVersion) -> Secret<'a> {
+        let kid = secret
+            .managed
+            .as_ref()
+            .map(|_| self.path(&["/keys/", secret.name.as_str(), "/", &secret.version]));
+        Secret { kid, ..self.secret(secret, IdOf::Version) }
     }
 }
 
 /// A secret with its value.
-pub(super) fn bundle(base: &Base, secret: &SecretVersion) -> Response {
-    let mut bundle = properties(base, secret, ListOf::Versions);
-    bundle.value = Some(secret.value.expose_secret());
-    Json(bundle).into_response()
+pub(super) fn with_value(base: &Base, secret: &SecretVersion) -> Response {
+    let value = Some(secret.value.expose_secret());
+    Json(Secret { value, ..base.bundle(secret) }).into_response()
 }
 
-/// A page of secrets without their values. `path`: that of the request.
-pub(super) fn list(base: &Base, path: &str, page: Page, list: ListOf) -> Response {
-    let value = page.secrets.iter().map(|secret| properties(base, secret, list)).collect();
-    let next_link = page.next_query.map(|query| [&base.0, path, "?", &query].concat());
-    Json(List { value, next_link }).into_response()
+/// A secret whose value is not given: after an update, a recovery or a restore.
+pub(super) fn without_value(base: &Base, secret: &SecretVersion) -> Response {
+    Json(base.bundle(secret)).into_response()
 }
 
-fn properties<'a>(base: &Base, secret: &'a SecretVersion, list: ListOf) -> Secret<'a> {
-    Secret {
-        value: None,
-        id: base.id(secret, list),
-        attributes: Attributes {
-            enabled: secret.enabled,
-            nbf: secret.not_before,
-            exp: secret.expires,
-            created: secret.created,
-            updated: secret.created,
-            recovery_level: "Recoverable+Purgeable",
-            recoverable_days: 90,
-        },
-        content_type: secret.content_type.as_deref(),
-        tags: secret.tags.as_ref(),
-    }
+/// A deleted secret.
+pub(super) fn deleted(base: &Base, deleted: &DeletedSecret) -> Response {
+    let DeletedSecret { secret, deletion } = deleted;
+    let deletion = Some(base.deletion(secret, *deletion));
+    Json(Secret { deletion, ..base.bundle(secret) }).into_response()
+}
+
+/// A page of secrets. `path`: that of the request.
+pub(super) fn secrets(base: &Base, path: &str, page: &Page<SecretVersion>) -> Response {
+    list(base, path, page, |secret| base.secret(secret, IdOf::Secret))
+}
+
+/// A page of one secret's versions.
+pub(super) fn versions(base: &Base, path: &str, page: &Page<SecretVersion>) -> Response {
+    list(base, path, page, |secret| base.secret(secret, IdOf::Version))
+}
+
+/// A page of deleted secrets.
+pub(super) fn all_deleted(base: &Base, path: &str, page: &Page<DeletedSecret>) -> Response {
+    list(base, path, page, |DeletedSecret { secret, deletion }| {
+        let deletion = Some(base.deletion(secret, *deletion));
+        Secret { deletion, ..base.secret(secret, IdOf::Secret) }
+    })
+}
+
+/// A backup.
+pub(super) fn backup(blob: &[u8]) -> Response {
+    Json(json!({"value": body::encode_blob(blob)})).into_response()
+}
+
+fn list<'a, T>(
+    base: &Base,
+    path: &str,
+    page: &'a Page<T>,
+    item: impl Fn(&'a T) -> Secret<'a>,
+) -> Response {
+    let next_link = base.next_link(path, page.next_query.as_deref());
+    Json(List { value: page.items.iter().map(item).collect(), next_link }).into_response()
 }

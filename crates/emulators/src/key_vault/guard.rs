@@ -14,24 +14,43 @@ use crate::{
 /// What a request wants to do, as role definitions call it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
+    Backup,
+    Delete,
     GetSecret,
+    Purge,
     ReadMetadata,
+    Recover,
+    Restore,
     SetSecret,
+    Update,
 }
 
 impl Action {
     fn name(self) -> &'static str {
         match self {
+            Self::Backup => "Microsoft.KeyVault/vaults/secrets/backup/action",
+            Self::Delete => "Microsoft.KeyVault/vaults/secrets/delete",
             Self::GetSecret => "Microsoft.KeyVault/vaults/secrets/getSecret/action",
+            Self::Purge => "Microsoft.KeyVault/vaults/secrets/purge/action",
             Self::ReadMetadata => "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
+            Self::Recover => "Microsoft.KeyVault/vaults/secrets/recover/action",
+            Self::Restore => "Microsoft.KeyVault/vaults/secrets/restore/action",
             Self::SetSecret => "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+            Self::Update => "Microsoft.KeyVault/vaults/secrets/update/action",
         }
     }
 
     fn role(self) -> Role {
         match self {
-            Self::GetSecret | Self::ReadMetadata => Role::KeyVaultSecretsUser,
-            Self::SetSecret => Role::KeyVaultSecretsOfficer,
+            Self::ReadMetadata => Role::KeyVaultReader,
+            Self::GetSecret => Role::KeyVaultSecretsUser,
+            Self::Backup
+            | Self::Delete
+            | Self::Purge
+            | Self::Recover
+            | Self::Restore
+            | Self::SetSecret
+            | Self::Update => Role::KeyVaultSecretsOfficer,
         }
     }
 }

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::form_urlencoded;
 
-use super::{failure::Failure, store::SecretVersion};
+use super::failure::Failure;
 
 /// The query parameters that Key Vault knows.
 #[derive(Debug, Default)]
@@ -11,12 +11,13 @@ pub(super) struct Query {
     api_version: Option<String>,
     max_results: Option<String>,
     skip_token: Option<String>,
+    out_content_type: Option<String>,
 }
 
 /// One page, and the query of the next one if there is one.
 #[derive(Debug)]
-pub(super) struct Page {
-    pub(super) secrets: Vec<SecretVersion>,
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
     pub(super) next_query: Option<String>,
 }
 
@@ -28,6 +29,7 @@ impl Query {
                 "api-version" => parsed.api_version = Some(value.into_owned()),
                 "maxresults" => parsed.max_results = Some(value.into_owned()),
                 "$skiptoken" => parsed.skip_token = Some(value.into_owned()),
+                "outContentType" => parsed.out_content_type = Some(value.into_owned()),
                 _ => {}
             }
         }
@@ -41,25 +43,34 @@ impl Query {
         }
     }
 
-    /// The page that the query asks for. `secrets` must be in the order of their `key`, which is
-    /// what a token remembers: whatever is added or removed meanwhile, no secret comes twice.
-    pub(super) fn page(
+    /// The form in which a certificate is wanted, if the API version knows more than one.
+    ///
+    /// Spec: <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret>
+    pub(super) fn out_content_type(&self) -> Option<&str> {
+        let version = self.api_version.as_deref().unwrap_or_default();
+        // Versions are dates since the one that brought it, but for the oldest.
+        let is_known = version.starts_with("202");
+        self.out_content_type.as_deref().filter(|_| is_known)
+    }
+
+    /// The page that the query asks for. `items` must be in the order of their `key`, which is what
+    /// a token remembers: whatever is added or removed meanwhile, none comes twice.
+    pub(super) fn page<T>(
         &self,
-        secrets: Vec<SecretVersion>,
-        key: impl Fn(&SecretVersion) -> String,
-    ) -> Result<Page, Failure> {
-        let key = |secret: &SecretVersion| key(secret).to_ascii_lowercase();
+        items: Vec<T>,
+        key: impl Fn(&T) -> &str,
+    ) -> Result<Page<T>, Failure> {
+        let key = |item: &T| key(item).to_ascii_lowercase();
         let size = self.size()?;
         let after = self.skip_token.as_deref().map(key_of_token).transpose()?;
-        let mut rest = secrets
-            .into_iter()
-            .filter(|secret| after.as_ref().is_none_or(|after| key(secret) > *after));
-        let secrets: Vec<_> = rest.by_ref().take(size).collect();
-        let next_query = match (rest.next(), secrets.last()) {
+        let mut rest =
+            items.into_iter().filter(|item| after.as_ref().is_none_or(|after| key(item) > *after));
+        let items: Vec<_> = rest.by_ref().take(size).collect();
+        let next_query = match (rest.next(), items.last()) {
             (Some(_), Some(last)) => Some(self.next(size, &key(last))),
             _ => None,
         };
-        Ok(Page { secrets, next_query })
+        Ok(Page { items, next_query })
     }
 
     fn size(&self) -> Result<usize, Failure> {
@@ -104,5 +115,6 @@ const API_VERSIONS: &[&str] = &[
     "7.6",
     "2025-06-01-preview",
     "2025-07-01",
+    "2026-03-01-preview",
     "2026-04-01",
 ];

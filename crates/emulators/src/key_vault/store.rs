@@ -1,35 +1,60 @@
 //! The vaults and what they hold, in memory.
 
 use std::{
-    collections::BTreeMap,
-    sync::{PoisonError, RwLock},
+    collections::{BTreeMap, btree_map::Entry as Slot},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use time::OffsetDateTime;
+use secrecy::SecretString;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::failure::Failure;
-use crate::config::VaultConfig;
+use super::{
+    backup::BackupKey,
+    body::{Properties, SetSecret},
+    certificate::{self, Managed},
+    failure::Failure,
+    name::SecretName,
+    stage::{DEFAULT_RETENTION_DAYS, DeletionPolicy, MIN_RETENTION_DAYS, Phase, Stage},
+};
+use crate::{
+    config::VaultConfig,
+    error::{Error, ErrorKind, Result as SetupResult},
+};
 
 /// All vaults, in the order of the configuration.
 #[derive(Debug)]
 pub(super) struct Store {
     vaults: Vec<Vault>,
+    /// Of all vaults: they are of one subscription and one geography, so that what one backs up
+    /// another can restore.
+    pub(super) backup_key: BackupKey,
 }
 
-/// One vault. Secret names compare without case, and keep the spelling of their first use.
+/// One vault.
 #[derive(Debug)]
 pub(super) struct Vault {
     name: String,
-    secrets: RwLock<BTreeMap<String, Vec<SecretVersion>>>,
+    pub(super) policy: DeletionPolicy,
+    entries: RwLock<Entries>,
+}
+
+/// Whatever has a name, by its key.
+pub(super) type Entries = BTreeMap<String, Entry>;
+
+/// A name with what stands behind it, which keeps the spelling of its first use.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: SecretName,
+    /// In the order in which they were set; none once the secret was purged.
+    pub(super) versions: Vec<SecretVersion>,
+    pub(super) stage: Stage,
 }
 
 /// One version of one secret.
 #[derive(Debug, Clone)]
 pub(super) struct SecretVersion {
-    pub(super) name: String,
+    pub(super) name: SecretName,
     pub(super) version: String,
     pub(super) value: SecretString,
     pub(super) content_type: Option<String>,
@@ -39,44 +64,15 @@ pub(super) struct SecretVersion {
     pub(super) not_before: Option<i64>,
     pub(super) expires: Option<i64>,
     pub(super) created: i64,
-}
-
-/// The body of Set Secret.
-///
-/// Spec: <https://learn.microsoft.com/rest/api/keyvault/secrets/set-secret/set-secret>
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SetSecret {
-    value: Option<SecretString>,
-    content_type: Option<String>,
-    tags: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    attributes: SetAttributes,
-}
-
-#[derive(Default, Deserialize)]
-struct SetAttributes {
-    enabled: Option<bool>,
-    nbf: Option<i64>,
-    exp: Option<i64>,
+    pub(super) updated: i64,
+    /// There if a certificate stands behind the secret.
+    pub(super) managed: Option<Managed>,
 }
 
 impl Store {
-    pub(super) fn new(configs: &[VaultConfig], now: OffsetDateTime) -> Self {
-        let vaults = configs.iter().map(|config| {
-            let secrets = config.secrets.iter().map(|(name, value)| {
-                let first = SetSecret {
-                    value: None,
-                    content_type: None,
-                    tags: None,
-                    attributes: SetAttributes::default(),
-                };
-                let version = SecretVersion::new(name, value.clone(), first, now);
-                (name.to_ascii_lowercase(), vec![version])
-            });
-            Vault { name: config.name.clone(), secrets: RwLock::new(secrets.collect()) }
-        });
-        Self { vaults: vaults.collect() }
+    pub(super) fn new(configs: &[VaultConfig], now: OffsetDateTime) -> SetupResult<Self> {
+        let vaults = configs.iter().map(|config| Vault::new(config, now));
+        Ok(Self { vaults: vaults.collect::<SetupResult<_>>()?, backup_key: BackupKey::generate()? })
     }
 
     /// The vault that a host name stands for; one that is no vault's is the first vault's, so that
@@ -92,171 +88,255 @@ impl Store {
 }
 
 impl Vault {
+    fn new(config: &VaultConfig, now: OffsetDateTime) -> SetupResult<Self> {
+        let wrong = |what: String| {
+            Error::new(ErrorKind::InvalidInput, format!("the vault \"{}\" {what}", config.name))
+        };
+        let days = config.retention_days;
+        if !(MIN_RETENTION_DAYS..=DEFAULT_RETENTION_DAYS).contains(&days) {
+            return Err(wrong(format!(
+                "cannot keep deleted secrets for {days} days: \
+                 {MIN_RETENTION_DAYS} to {DEFAULT_RETENTION_DAYS} are allowed"
+            )));
+        }
+        let secrets = config.secrets.iter().map(|(name, value)| {
+            let first = SetSecret { value: value.clone(), properties: Properties::default() };
+            (name, Ok(first), None)
+        });
+        let certificates = config.certificates.iter().map(|certificate| {
+            let (secret, managed) = match certificate::load(certificate) {
+                Ok((secret, managed)) => (Ok(secret), Some(managed)),
+                Err(error) => (Err(error), None),
+            };
+            (&certificate.name, secret, managed)
+        });
+        let mut entries = Entries::new();
+        for (name, secret, managed) in secrets.chain(certificates) {
+            let parsed = SecretName::parse(name)
+                .map_err(|_| wrong(format!("has a secret of the invalid name \"{name}\"")))?;
+            let Slot::Vacant(slot) = entries.entry(parsed.key()) else {
+                return Err(wrong(format!("has two secrets of the name \"{name}\"")));
+            };
+            let mut version = SecretVersion::new(&parsed, secret?, now);
+            version.managed = managed;
+            slot.insert(Entry::live(parsed, vec![version], now));
+        }
+        let policy = DeletionPolicy {
+            retention_days: days,
+            purge_protection: config.purge_protection,
+            limbo: Duration::milliseconds(config.soft_delete_limbo_ms.into()),
+        };
+        Ok(Self { name: config.name.clone(), policy, entries: RwLock::new(entries) })
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// One version of a secret, by default its latest.
-    pub(super) fn get(&self, name: &str, version: Option<&str>) -> Result<SecretVersion, Failure> {
-        check_name(name)?;
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        let versions = secrets.get(&name.to_ascii_lowercase());
-        let found = match version {
-            None => versions.and_then(|versions| versions.last()),
-            Some(version) => {
-                versions.and_then(|versions| versions.iter().find(|known| known.version == version))
-            }
-        };
-        let secret = found.ok_or_else(|| Failure::SecretNotFound {
-            id: match version {
-                None => name.to_owned(),
-                Some(version) => [name, "/", version].concat(),
-            },
-        })?;
+    pub(super) fn get(
+        &self,
+        name: &SecretName,
+        version: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<SecretVersion, Failure> {
+        let entries = self.read();
+        let secret = live(&entries, name, now)
+            .and_then(|entry| entry.version(version))
+            .ok_or_else(|| not_found(name, version))?;
         // Unlike a disabled one, an expired secret is still handed out.
         if secret.enabled { Ok(secret.clone()) } else { Err(Failure::SecretDisabled) }
     }
 
     /// The latest version of every secret, by name.
-    pub(super) fn latest(&self) -> Vec<SecretVersion> {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        secrets.values().filter_map(|versions| versions.last()).cloned().collect()
+    pub(super) fn latest(&self, now: OffsetDateTime) -> Vec<SecretVersion> {
+        let entries = self.read();
+        let live = entries.values().filter(|entry| entry.stage.phase(now) == Phase::Live);
+        live.filter_map(|entry| entry.versions.last()).cloned().collect()
     }
 
-    /// Every version of one secret, by version id.
-    pub(super) fn versions(&self, name: &str) -> Result<Vec<SecretVersion>, Failure> {
-        check_name(name)?;
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        let mut versions = secrets
-            .get(&name.to_ascii_lowercase())
-            .cloned()
-            .ok_or_else(|| Failure::SecretNotFound { id: name.to_owned() })?;
+    /// Every version of one secret, by version id; none if there is no such secret, for that is how
+    /// the service lists.
+    pub(super) fn versions(&self, name: &SecretName, now: OffsetDateTime) -> Vec<SecretVersion> {
+        let entries = self.read();
+        let mut versions =
+            live(&entries, name, now).map(|entry| entry.versions.clone()).unwrap_or_default();
         versions.sort_by(|one, other| one.version.cmp(&other.version));
-        Ok(versions)
+        versions
     }
 
     /// Adds a version, and the secret if there was none.
     pub(super) fn set(
         &self,
-        name: &str,
-        body: &[u8],
+        name: &SecretName,
+        secret: SetSecret,
         now: OffsetDateTime,
     ) -> Result<SecretVersion, Failure> {
-        check_name(name)?;
-        // What the JSON reader complains about may quote the value: its position has to do.
-        let mut body: SetSecret = serde_json::from_slice(body).map_err(|error| {
-            Failure::BadParameter(format!(
-                "The request body is invalid at line {}, column {}.",
-                error.line(),
-                error.column()
-            ))
-        })?;
-        let value = body.value.take().ok_or_else(|| {
-            Failure::BadParameter("Property 'value' is required and was not set.".to_owned())
-        })?;
-        if value.expose_secret().len() > MAX_VALUE_BYTES {
-            return Err(Failure::BadParameter(format!(
-                "Secret value is too long: {} bytes, {MAX_VALUE_BYTES} are allowed.",
-                value.expose_secret().len()
-            )));
+        let mut entries = self.write();
+        refuse_conflict(&entries, name, now)?;
+        match live_mut(&mut entries, name, now) {
+            Some(entry) => {
+                entry.refuse_managed("set")?;
+                let version = SecretVersion::new(&entry.name, secret, now);
+                entry.versions.push(version.clone());
+                Ok(version)
+            }
+            None => {
+                let version = SecretVersion::new(name, secret, now);
+                entries.insert(name.key(), Entry::live(name.clone(), vec![version.clone()], now));
+                Ok(version)
+            }
         }
-        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        let versions = secrets.entry(name.to_ascii_lowercase()).or_default();
-        let name = versions.first().map_or_else(|| name.to_owned(), |first| first.name.clone());
-        let version = SecretVersion::new(&name, value, body, now);
-        versions.push(version.clone());
-        Ok(version)
+    }
+
+    /// Changes what is not the value of one version, by default the latest.
+    pub(super) fn update(
+        &self,
+        name: &SecretName,
+        version: Option<&str>,
+        change: Properties,
+        now: OffsetDateTime,
+    ) -> Result<SecretVersion, Failure> {
+        let mut entries = self.write();
+        refuse_recovering(&entries, name, now)?;
+        let missing = || not_found(name, version);
+        let entry = live_mut(&mut entries, name, now).ok_or_else(missing)?;
+        entry.refuse_managed("update")?;
+        let secret = entry.version_mut(version).ok_or_else(missing)?;
+        let attributes = change.attributes();
+        secret.enabled = attributes.enabled.unwrap_or(secret.enabled);
+        secret.not_before = attributes.nbf.or(secret.not_before);
+        secret.expires = attributes.exp.or(secret.expires);
+        secret.content_type = change.content_type.or(secret.content_type.take());
+        secret.tags = change.tags.or(secret.tags.take());
+        secret.updated = now.unix_timestamp();
+        Ok(secret.clone())
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Entries> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Entries> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    pub(super) fn live(
+        name: SecretName,
+        versions: Vec<SecretVersion>,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self { name, versions, stage: Stage::Live { from: now } }
+    }
+
+    fn version(&self, version: Option<&str>) -> Option<&SecretVersion> {
+        match version {
+            None => self.versions.last(),
+            Some(version) => self.versions.iter().find(|known| known.is(version)),
+        }
+    }
+
+    fn version_mut(&mut self, version: Option<&str>) -> Option<&mut SecretVersion> {
+        match version {
+            None => self.versions.last_mut(),
+            Some(version) => self.versions.iter_mut().find(|known| known.is(version)),
+        }
+    }
+
+    /// A secret that a certificate stands behind changes with that certificate only.
+    pub(super) fn refuse_managed(&self, operation: &'static str) -> Result<(), Failure> {
+        if self.versions.iter().any(|version| version.managed.is_some()) {
+            return Err(Failure::ManagedByKeyVault { operation });
+        }
+        Ok(())
     }
 }
 
 impl SecretVersion {
-    fn new(name: &str, value: SecretString, body: SetSecret, now: OffsetDateTime) -> Self {
+    fn new(name: &SecretName, secret: SetSecret, now: OffsetDateTime) -> Self {
+        let SetSecret { value, properties } = secret;
+        let attributes = properties.attributes();
         Self {
-            name: name.to_owned(),
+            name: name.clone(),
             version: Uuid::new_v4().simple().to_string(),
             value,
-            content_type: body.content_type,
-            tags: body.tags,
-            enabled: body.attributes.enabled.unwrap_or(true),
-            not_before: body.attributes.nbf,
-            expires: body.attributes.exp,
+            content_type: properties.content_type,
+            tags: properties.tags,
+            enabled: attributes.enabled.unwrap_or(true),
+            not_before: attributes.nbf,
+            expires: attributes.exp,
             created: now.unix_timestamp(),
+            updated: now.unix_timestamp(),
+            managed: None,
         }
     }
-}
 
-fn check_name(name: &str) -> Result<(), Failure> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if (1..=127).contains(&name.len()) && name.bytes().all(allowed) {
-        return Ok(());
+    fn is(&self, version: &str) -> bool {
+        self.version.eq_ignore_ascii_case(version)
     }
-    Err(Failure::BadParameter(format!(
-        "The request URI contains an invalid name: {name}. A name has 1 to 127 letters, digits \
-         and hyphens."
-    )))
 }
 
-/// Spec: <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets>, 25 KiB.
-const MAX_VALUE_BYTES: usize = 25 * 1024;
+/// The secret of that name, if it can be used now.
+pub(super) fn live<'a>(
+    entries: &'a Entries,
+    name: &SecretName,
+    now: OffsetDateTime,
+) -> Option<&'a Entry> {
+    entries.get(&name.key()).filter(|entry| entry.stage.phase(now) == Phase::Live)
+}
+
+/// As [`live`], to be changed.
+pub(super) fn live_mut<'a>(
+    entries: &'a mut Entries,
+    name: &SecretName,
+    now: OffsetDateTime,
+) -> Option<&'a mut Entry> {
+    entries.get_mut(&name.key()).filter(|entry| entry.stage.phase(now) == Phase::Live)
+}
+
+/// What the name is now.
+pub(super) fn phase(entries: &Entries, name: &SecretName, now: OffsetDateTime) -> Phase {
+    entries.get(&name.key()).map_or(Phase::Free, |entry| entry.stage.phase(now))
+}
+
+/// A name that is neither in use nor free cannot be written to.
+pub(super) fn refuse_conflict(
+    entries: &Entries,
+    name: &SecretName,
+    now: OffsetDateTime,
+) -> Result<(), Failure> {
+    match phase(entries, name, now) {
+        Phase::Live | Phase::Free => Ok(()),
+        Phase::BeingDeleted | Phase::BeingPurged => {
+            Err(Failure::BeingDeleted { recreated: Some(name.to_string()) })
+        }
+        Phase::BeingRecovered => Err(Failure::BeingRecovered { name: name.to_string() }),
+        Phase::Deleted(_) => Err(Failure::DeletedButRecoverable { name: name.to_string() }),
+    }
+}
+
+/// A secret on its way back is not there to be read, and must not be changed.
+pub(super) fn refuse_recovering(
+    entries: &Entries,
+    name: &SecretName,
+    now: OffsetDateTime,
+) -> Result<(), Failure> {
+    match phase(entries, name, now) {
+        Phase::BeingRecovered => Err(Failure::BeingRecovered { name: name.to_string() }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn not_found(name: &SecretName, version: Option<&str>) -> Failure {
+    Failure::SecretNotFound {
+        id: match version {
+            None => name.to_string(),
+            Some(version) => [name.as_str(), "/", version].concat(),
+        },
+    }
+}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn store() -> Store {
-        let vault = |name: &str| VaultConfig { name: name.into(), secrets: BTreeMap::new() };
-        Store::new(&[vault("kv-one"), vault("kv-two")], OffsetDateTime::UNIX_EPOCH)
-    }
-
-    #[test]
-    fn a_host_name_chooses_the_vault_and_any_other_host_the_first() {
-        let store = store();
-        for (host, name) in [
-            ("kv-two.vault.azure.net", "kv-two"),
-            ("KV-Two.Vault.Azure.Net:443", "kv-two"),
-            ("localhost:8443", "kv-one"),
-            ("127.0.0.1:8443", "kv-one"),
-        ] {
-            assert_eq!(store.vault(host).unwrap().name(), name, "{host}");
-        }
-        assert!(matches!(
-            store.vault("kv-three.vault.azure.net"),
-            Err(Failure::NoSuchVault { .. })
-        ));
-    }
-
-    #[test]
-    fn the_latest_version_is_the_one_set_last_and_older_ones_stay() {
-        let store = store();
-        let vault = store.vault("localhost").unwrap();
-        let now = OffsetDateTime::UNIX_EPOCH;
-        let first = vault.set("Name", br#"{"value":"1"}"#, now).unwrap();
-        let second = vault.set("name", br#"{"value":"2"}"#, now).unwrap();
-        assert_eq!(second.name, "Name");
-        assert_eq!(vault.get("NAME", None).unwrap().version, second.version);
-        let old = vault.get("name", Some(&first.version)).unwrap();
-        assert_eq!(old.value.expose_secret(), "1");
-    }
-
-    #[test]
-    fn a_disabled_secret_is_refused_and_an_expired_one_is_not() {
-        let store = store();
-        let vault = store.vault("localhost").unwrap();
-        let now = OffsetDateTime::now_utc();
-        vault.set("off", br#"{"value":"1","attributes":{"enabled":false}}"#, now).unwrap();
-        vault.set("old", br#"{"value":"1","attributes":{"exp":1}}"#, now).unwrap();
-        assert!(matches!(vault.get("off", None), Err(Failure::SecretDisabled)));
-        vault.get("old", None).unwrap();
-    }
-
-    #[test]
-    fn a_bad_body_is_refused_without_quoting_it() {
-        let store = store();
-        let vault = store.vault("localhost").unwrap();
-        let now = OffsetDateTime::UNIX_EPOCH;
-        let failure = vault.set("name", br#"{"value": hunter2}"#, now).unwrap_err();
-        assert!(!failure.to_string().contains("hunter2"), "{failure}");
-        assert!(matches!(vault.set("name", b"{}", now), Err(Failure::BadParameter(_))));
-        assert!(matches!(vault.set("a_b", br#"{"value":""}"#, now), Err(Failure::BadParameter(_))));
-    }
-}
+mod tests;

@@ -1,5 +1,12 @@
 //! Key Vault: the challenge, the token, the role, secrets and versions, pages.
 
+mod backup;
+mod bad_input;
+mod certificates;
+mod roles;
+mod soft_delete;
+mod update;
+
 use std::collections::BTreeSet;
 
 use azconnect_emulators::{Config, Role, VaultConfig};
@@ -23,10 +30,56 @@ async fn get_as(fixture: &Fixture, principal: &str, path: &str) -> Answer {
 }
 
 async fn put(fixture: &Fixture, name: &str, body: Value) -> Answer {
-    let token = fixture.token("uami-demo", VAULT);
-    let url = format!("{BASE}/secrets/{name}");
-    let request = fixture.request(Method::PUT, &url, &[VERSION]).bearer_auth(token);
-    fixture.send(request.body(body.to_string())).await
+    send(fixture, Method::PUT, &format!("/secrets/{name}"), Some(body)).await
+}
+
+async fn send(fixture: &Fixture, method: Method, path: &str, body: Option<Value>) -> Answer {
+    send_as(fixture, "uami-demo", method, path, body).await
+}
+
+async fn send_as(
+    fixture: &Fixture,
+    principal: &str,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> Answer {
+    let token = fixture.token(principal, VAULT);
+    let mut request =
+        fixture.request(method, &format!("{BASE}{path}"), &[VERSION]).bearer_auth(token);
+    if let Some(body) = body {
+        request = request.body(body.to_string());
+    }
+    fixture.send(request).await
+}
+
+/// Code and inner code of a refusal.
+#[track_caller]
+fn codes(answer: &Answer) -> (String, Option<String>) {
+    let error = answer.json()["error"].take();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    (text(&error["code"]).unwrap(), text(&error["innererror"]["code"]))
+}
+
+/// All names in a list, page after page, and how long each page is.
+async fn list(fixture: &Fixture, path: &str) -> (Vec<usize>, Vec<String>) {
+    let (mut sizes, mut found) = (Vec::new(), Vec::new());
+    let mut next = Some(format!("{BASE}{path}"));
+    while let Some(url) = next {
+        let query: &[_] = if url.contains("api-version") { &[] } else { &[VERSION] };
+        let request = fixture.get(&url, query).bearer_auth(fixture.token("uami-demo", VAULT));
+        let answer = fixture.send(request).await.expect(200);
+        assert!(!answer.text.contains("the value"), "{}", answer.text);
+        let json = answer.json();
+        let page = json["value"].as_array().unwrap();
+        sizes.push(page.len());
+        found.extend(
+            page.iter()
+                .map(|item| item["id"].as_str().unwrap().strip_prefix(BASE).unwrap().to_owned()),
+        );
+        next = json["nextLink"].as_str().map(str::to_owned);
+    }
+    (sizes, found)
 }
 
 #[tokio::test]
@@ -114,7 +167,7 @@ async fn the_role_to_read_does_not_allow_to_write() {
 #[tokio::test]
 async fn a_role_on_one_vault_opens_no_other() {
     let mut config = Config::default();
-    config.vaults.push(VaultConfig { name: "kv-other".into(), secrets: Default::default() });
+    config.vaults.push(VaultConfig { name: "kv-other".into(), ..VaultConfig::default() });
     let fixture = Fixture::with(config).await;
     let request = fixture
         .get("https://kv-other.vault.azure.net/secrets", &[VERSION])
@@ -125,9 +178,24 @@ async fn a_role_on_one_vault_opens_no_other() {
 #[tokio::test]
 async fn the_api_version_is_required_and_must_be_known() {
     let fixture = Fixture::start().await;
-    for query in [vec![], vec![("api-version", "1999-01-01")]] {
+    let none: [(&str, &str); 0] = [];
+    for version in [
+        "7.4",
+        "7.5",
+        "7.6",
+        "2025-06-01-preview",
+        "2025-07-01",
+        "2026-03-01-preview",
+        "2026-04-01",
+    ] {
         let request = fixture
-            .get(&format!("{BASE}/secrets/demo-secret"), &query)
+            .get(&format!("{BASE}/secrets/demo-secret"), &[("api-version", version)])
+            .bearer_auth(fixture.token("uami-demo", VAULT));
+        fixture.send(request).await.expect(200);
+    }
+    for query in [&none[..], &[("api-version", "1999-01-01")], &[("api-version", "")]] {
+        let request = fixture
+            .get(&format!("{BASE}/secrets/demo-secret"), query)
             .bearer_auth(fixture.token("uami-demo", VAULT));
         let json = fixture.send(request).await.expect(400).json();
         assert_eq!(json["error"]["code"], "BadParameter");
@@ -139,8 +207,10 @@ async fn a_secret_or_version_that_does_not_exist_is_not_found_by_name() {
     let fixture = Fixture::start().await;
     for (path, named) in [
         ("/secrets/absent", "(name/id) absent "),
-        ("/secrets/absent/versions", "(name/id) absent "),
-        ("/secrets/demo-secret/0123456789abcdef", "(name/id) demo-secret/0123456789abcdef "),
+        (
+            "/secrets/demo-secret/0123456789abcdef0123456789abcdef",
+            "(name/id) demo-secret/0123456789abcdef0123456789abcdef ",
+        ),
     ] {
         let json = get(&fixture, path).await.expect(404).json();
         assert_eq!(json["error"]["code"], "SecretNotFound");
@@ -186,25 +256,29 @@ async fn a_list_comes_in_pages_of_25_without_values_and_each_secret_once() {
     config.vaults[0].secrets =
         names.iter().map(|name| (name.clone(), "the value".into())).collect();
     let fixture = Fixture::with(config).await;
-    let mut found = Vec::new();
-    let mut sizes = Vec::new();
-    let mut next = Some(format!("{BASE}/secrets?api-version=2025-07-01"));
-    while let Some(url) = next {
-        let request = fixture.get(&url, &[]).bearer_auth(fixture.token("uami-demo", VAULT));
-        let answer = fixture.send(request).await.expect(200);
-        assert!(!answer.text.contains("the value"), "{}", answer.text);
-        let json = answer.json();
-        let page = json["value"].as_array().unwrap();
-        sizes.push(page.len());
-        found.extend(page.iter().map(|secret| {
-            let id = secret["id"].as_str().unwrap();
-            id.strip_prefix(&format!("{BASE}/secrets/")).unwrap().to_owned()
-        }));
-        next = json["nextLink"].as_str().map(str::to_owned);
-    }
+    let (sizes, found) = list(&fixture, "/secrets").await;
     assert_eq!(sizes, [25, 25, 10]);
     assert_eq!(found.len(), 60);
-    assert_eq!(BTreeSet::from_iter(found), names);
+    let expected = names.iter().map(|name| format!("/secrets/{name}"));
+    assert_eq!(BTreeSet::from_iter(found), expected.collect());
+
+    let (sizes, found) = list(&fixture, "/secrets?maxresults=7").await;
+    assert_eq!(sizes, [7, 7, 7, 7, 7, 7, 7, 7, 4]);
+    assert_eq!(BTreeSet::from_iter(found).len(), 60);
+}
+
+#[tokio::test]
+async fn versions_come_in_pages_too_and_of_an_unknown_secret_there_are_none() {
+    let fixture = Fixture::start().await;
+    let mut ids = BTreeSet::new();
+    for _ in 0..30 {
+        let json = put(&fixture, "name", json!({"value": "the value"})).await.expect(200).json();
+        ids.insert(json["id"].as_str().unwrap().strip_prefix(BASE).unwrap().to_owned());
+    }
+    let (sizes, found) = list(&fixture, "/secrets/name/versions").await;
+    assert_eq!(sizes, [25, 5]);
+    assert_eq!(BTreeSet::from_iter(found), ids);
+    assert_eq!(list(&fixture, "/secrets/absent/versions").await, (vec![0], vec![]));
 }
 
 #[tokio::test]
@@ -232,10 +306,19 @@ async fn localhost_is_the_first_vault_and_ids_say_localhost() {
 #[tokio::test]
 async fn other_methods_and_paths_are_refused() {
     let fixture = Fixture::start().await;
-    let send = async |method, path: &str| {
-        let request = fixture.request(method, &format!("{BASE}{path}"), &[VERSION]);
-        fixture.send(request.bearer_auth(fixture.token("uami-demo", VAULT))).await
-    };
-    send(Method::DELETE, "/secrets/demo-secret").await.expect(405);
-    send(Method::GET, "/keys").await.expect(404);
+    for (method, path, status, code) in [
+        (Method::POST, "/secrets/demo-secret", 405, "MethodNotAllowed"),
+        (Method::PUT, "/secrets", 405, "MethodNotAllowed"),
+        (Method::PUT, "/deletedsecrets/demo-secret", 405, "MethodNotAllowed"),
+        (Method::from_bytes(b"BREW").unwrap(), "/secrets/demo-secret", 405, "MethodNotAllowed"),
+        (Method::GET, "/secrets/demo-secret/latest", 400, "BadParameter"),
+        (Method::GET, "/secrets/demo-secret/backup", 400, "BadParameter"),
+        (Method::POST, "/deletedsecrets/demo-secret/purge", 400, "BadParameter"),
+        (Method::GET, "/keys", 404, "NotFound"),
+        (Method::GET, "/secrets/demo-secret/versions/1", 404, "NotFound"),
+        (Method::GET, "/", 404, "NotFound"),
+    ] {
+        let answer = send(&fixture, method, path, None).await.expect(status);
+        assert_eq!(codes(&answer), (code.to_owned(), None), "{path}");
+    }
 }

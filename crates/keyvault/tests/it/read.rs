@@ -47,6 +47,7 @@ async fn a_list_goes_through_all_pages() {
     config.vaults = vec![VaultConfig {
         name: "kv-demo".into(),
         secrets: names.iter().map(|name| (name.clone(), "value".into())).collect(),
+        ..VaultConfig::default()
     }];
     let fixture = Fixture::with(config).await;
     let listed: Vec<_> = fixture.client().secrets().try_collect().await.unwrap();
