@@ -14,6 +14,7 @@ mod bad_request;
 mod bad_token;
 mod canary;
 mod fleet;
+mod key_vault_sdk;
 mod managed_identity;
 mod official_clients;
 mod revoked_token;

@@ -21,28 +21,33 @@ use crate::shell::{self, WHOLE_WORKSPACE, Workspace};
 
 #[derive(Args, Default)]
 pub(crate) struct E2eArguments {
-    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
+    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
     suites: Vec<String>,
 }
 
-const SUITES: [&str; 10] = [
+const SUITES: [&str; 12] = [
     "openssl",
     "identity",
-    JAVASCRIPT,
-    RUST,
+    "identity_javascript",
+    "identity_rust",
     NAMESPACE,
     "key_vault",
+    "key_vault_javascript",
+    "key_vault_rust",
     "lake",
     "odbc",
     "nycflights",
     "guide",
 ];
 
-/// The suite that needs Node.js.
-const JAVASCRIPT: &str = "identity_javascript";
+/// The suites that need Node.js; each is a script of its name.
+const JAVASCRIPT: [&str; 2] = ["identity_javascript", "key_vault_javascript"];
 
-/// The suite of Azure's own Rust crates, which are tests of the workspace.
-const RUST: &str = "identity_rust";
+/// The suites of Azure's own Rust crates, which are tests of the workspace, in these modules.
+const RUST: [(&str, &[&str]); 2] = [
+    ("identity_rust", &["azure_identity::", "official_clients::"]),
+    ("key_vault_rust", &["key_vault_sdk::"]),
+];
 
 /// The suite that needs addresses and folders of its own.
 const NAMESPACE: &str = "namespace";
@@ -143,17 +148,17 @@ impl Stage {
 
     /// The command of a suite; none, and said so, where this machine does not allow it.
     fn suite(&self, workspace: &Workspace, name: &str) -> Result<Option<Command>> {
-        if name == RUST {
+        if let Some((_, modules)) = RUST.iter().find(|(suite, _)| *suite == name) {
             // They start emulators of their own.
             let mut command = workspace.cargo(["test", "--test", "it"]);
-            command.args(WHOLE_WORKSPACE).args(["--", "azure_identity::", "official_clients::"]);
+            command.args(WHOLE_WORKSPACE).arg("--").args(*modules);
             return Ok(Some(command));
         }
         let scripts = workspace.root().join("tests/e2e");
-        if name == JAVASCRIPT {
+        if JAVASCRIPT.contains(&name) {
             let node = Node::prepare(&self.folder.join("node"), &scripts.join("javascript"))?;
             let mut command = self.emulated(workspace, &self.tables());
-            node.append_script(&mut command, "identity_javascript.mjs");
+            node.append_script(&mut command, &format!("{name}.mjs"));
             return Ok(Some(command));
         }
         let mut command = if name == NAMESPACE {
@@ -187,6 +192,9 @@ impl Stage {
         let certificate = self.folder.join("certificates/service-principal.crt");
         let certificate = fs::read_to_string(&certificate)
             .with_context(|| format!("`azconnect cert new` left no {}", certificate.display()))?;
+        let pfx = self.folder.join("certificates/service-principal.pfx");
+        let password = fs::read_to_string(pfx.with_extension("pfx.pw"))
+            .context("`azconnect cert new` left no password")?;
         let roles = |principal: &str, lake_role: &str| {
             [
                 json!({"principal": principal, "role": "Key Vault Secrets User", "resource": "kv-demo"}),
@@ -228,7 +236,17 @@ impl Stage {
                 }],
             }],
             "role_assignments": assignments,
-            "vaults": [{"name": "kv-demo", "secrets": {"greeting": "hello from the vault"}}],
+            "vaults": [{
+                "name": "kv-demo",
+                "secrets": {"greeting": "hello from the vault"},
+                "certificates": [{
+                    "name": "service-principal",
+                    "pfx_file": pfx,
+                    "password": password.trim_end(),
+                }],
+                // Long enough that the pollers of SDKs find it, and no longer.
+                "soft_delete_limbo_ms": 500,
+            }],
             "accounts": [{"name": "lakedemo", "filesystems": ["raw"]}],
             "sql": {
                 "workspaces": ["syn-demo"],

@@ -9,7 +9,10 @@ use axum::{
 };
 use serde_json::json;
 
-use super::guard::{REGION, RESOURCE};
+use super::{
+    guard::{REGION, RESOURCE},
+    paging::LATEST_API_VERSION,
+};
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -137,7 +140,11 @@ impl Failure {
             }
             Self::ApiVersion(None) => "api-version must be specified".to_owned(),
             Self::ApiVersion(Some(version)) => {
-                format!("The specified version ({version}) is not recognized.")
+                let latest = LATEST_API_VERSION;
+                format!(
+                    "The specified version ({version}) is not recognized. Consider using the latest \
+                     supported version ({latest})."
+                )
             }
             Self::BackupUnreadable => "Cannot decrypt backup blob".to_owned(),
             Self::BackupVersion => "Backup blob contains invalid or corrupt version.".to_owned(),

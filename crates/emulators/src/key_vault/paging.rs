@@ -116,5 +116,8 @@ const API_VERSIONS: &[&str] = &[
     "2025-06-01-preview",
     "2025-07-01",
     "2026-03-01-preview",
-    "2026-04-01",
+    LATEST_API_VERSION,
 ];
+
+/// The newest that is no preview.
+pub(super) const LATEST_API_VERSION: &str = "2026-04-01";

@@ -1,3 +1,5 @@
+//! Which vault, which version, what an update changes, what a configuration must not say.
+
 use secrecy::ExposeSecret;
 
 use super::*;

@@ -139,7 +139,7 @@ async fn a_secret_that_was_deleted_can_only_be_recovered_or_purged() {
 
 #[tokio::test]
 async fn a_secret_that_is_being_recovered_is_not_there_yet() {
-    let fixture = with_limbo(100).await;
+    let fixture = with_limbo(500).await;
     delete(&fixture).await;
     // The limbo of the deletion has to end before the one of the recovery can begin.
     while send(&fixture, Method::POST, RECOVER, None).await.status != 200 {}
