@@ -3,8 +3,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     net::Ipv4Addr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -162,11 +163,11 @@ pub struct RoleAssignmentConfig {
     pub principal: String,
     /// The role.
     pub role: Role,
-    /// The name of the vault or account it holds for.
+    /// The name of the vault or account it holds for, or `VAULT/secrets/NAME` for one secret.
     pub resource: String,
 }
 
-/// One vault.
+/// One vault. The default has no name, which it needs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VaultConfig {
@@ -190,6 +191,20 @@ pub struct VaultConfig {
     /// which is what the pollers of its SDKs wait for.
     #[serde(default)]
     pub soft_delete_limbo_ms: u32,
+    /// The tenant it belongs to, one of [`Config::tenants`], whose tokens it takes; default: the
+    /// main one.
+    #[serde(default)]
+    pub tenant_id: Option<Uuid>,
+    /// Who may do what, if access policies are to decide in place of roles. An empty list lets
+    /// nobody do anything.
+    #[serde(default)]
+    pub access_policies: Option<Vec<AccessPolicyConfig>>,
+    /// What its firewall does with callers whose address it does not know, which are all here.
+    #[serde(default)]
+    pub firewall: FirewallConfig,
+    /// How many requests it takes; above that it answers 429.
+    #[serde(default)]
+    pub request_limit: RequestLimitConfig,
 }
 
 /// One certificate of a vault: in a PFX file or in a PEM file, which decides about the form of its
@@ -205,6 +220,65 @@ pub struct CertificateConfig {
     pub password: Option<SecretString>,
     /// The path of a PEM file with the unencrypted private key, the leaf and the chain.
     pub pem_file: Option<PathBuf>,
+}
+
+/// An access policy: what one principal may do in a vault.
+///
+/// Spec: <https://learn.microsoft.com/azure/key-vault/general/assign-access-policy>
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessPolicyConfig {
+    /// The name of a managed identity or an app.
+    pub principal: String,
+    /// What it may do with all secrets of the vault.
+    pub secrets: Vec<SecretPermission>,
+}
+
+/// What an access policy allows to do with secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SecretPermission {
+    /// Export them, encrypted.
+    Backup,
+    /// Delete them softly.
+    Delete,
+    /// Read their values.
+    Get,
+    /// List them and their versions.
+    List,
+    /// Delete for good what was deleted softly.
+    Purge,
+    /// Take back that they were deleted.
+    Recover,
+    /// Import what was exported.
+    Restore,
+    /// Write them.
+    Set,
+}
+
+/// What the firewall of a vault does with addresses that no rule names: its default action.
+///
+/// Spec: <https://learn.microsoft.com/azure/key-vault/general/network-security>
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum FirewallConfig {
+    /// Lets them in.
+    #[default]
+    Allow,
+    /// Keeps them out: 403 with the inner code `ForbiddenByFirewall`.
+    Deny,
+}
+
+/// How many requests a vault takes within any so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestLimitConfig {
+    /// How many; default 4,000.
+    pub requests: NonZeroU32,
+    /// Within how many seconds; default 10.
+    pub seconds: NonZeroU32,
 }
 
 /// One storage account with a hierarchical namespace.
@@ -302,6 +376,27 @@ impl Config {
     }
 }
 
+impl Default for RequestLimitConfig {
+    fn default() -> Self {
+        Self { requests: MAX_TRANSACTIONS, seconds: TRANSACTION_SECONDS }
+    }
+}
+
+impl fmt::Display for SecretPermission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Backup => "backup",
+            Self::Delete => "delete",
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Purge => "purge",
+            Self::Recover => "recover",
+            Self::Restore => "restore",
+            Self::Set => "set",
+        })
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let everybody = ["uami-demo", "app-demo"];
@@ -377,6 +472,10 @@ impl Default for VaultConfig {
             retention_days: retention_days(),
             purge_protection: false,
             soft_delete_limbo_ms: 0,
+            tenant_id: None,
+            access_policies: None,
+            firewall: FirewallConfig::default(),
+            request_limit: RequestLimitConfig::default(),
         }
     }
 }
@@ -384,6 +483,13 @@ impl Default for VaultConfig {
 fn retention_days() -> u8 {
     90
 }
+
+/// How many secret transactions a vault takes within [`TRANSACTION_SECONDS`].
+///
+/// Spec: <https://learn.microsoft.com/azure/key-vault/general/service-limits>
+const MAX_TRANSACTIONS: NonZeroU32 = NonZeroU32::new(4_000).unwrap();
+
+const TRANSACTION_SECONDS: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 fn token_exchange() -> Vec<String> {
     vec![TOKEN_EXCHANGE_AUDIENCE.to_owned()]

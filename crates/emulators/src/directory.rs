@@ -1,7 +1,10 @@
 //! Who exists: managed identities and apps with their credentials, role assignments, SQL users and
-//! logins. Built once from the configuration, which it checks; only certificates can be added later.
+//! logins, what vaults ask. Built once from the configuration, which it checks; only certificates and
+//! role assignments can change later.
 
+mod assignments;
 mod tenants;
+mod vaults;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -15,8 +18,8 @@ use azconnect_cert_tools::{Certificate, ThumbprintAlgorithm};
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
 
-pub(crate) use self::tenants::Tenant;
-use self::tenants::Tenants;
+use self::{assignments::Assignments, tenants::Tenants};
+pub(crate) use self::{tenants::Tenant, vaults::VaultAccess};
 use crate::{
     config::{AppConfig, Config, FederatedIdentityCredentialConfig, ManagedIdentityConfig},
     error::{Error, ErrorKind, Result},
@@ -33,7 +36,8 @@ pub(crate) struct Directory {
     principals: Vec<Principal>,
     /// The names of those that a host has, where they are not all there are.
     host_identities: BTreeMap<ManagedIdentityHost, Vec<String>>,
-    assignments: Vec<Assignment>,
+    assignments: Assignments,
+    vaults: Vec<VaultAccess>,
     sql_users: Vec<SqlUser>,
     sql_logins: Vec<SqlLogin>,
 }
@@ -115,13 +119,6 @@ impl std::fmt::Debug for RegisteredCertificate {
     }
 }
 
-#[derive(Debug)]
-struct Assignment {
-    object_id: String,
-    role: Role,
-    resource: String,
-}
-
 /// A user in the database that stands for a principal.
 #[derive(Debug)]
 pub(crate) struct SqlUser {
@@ -164,14 +161,14 @@ impl Directory {
                     )
                 })
         };
-        let mut assignments = Vec::new();
+        let assignments = Assignments::default();
         for assignment in &config.role_assignments {
-            assignments.push(Assignment {
-                object_id: object_id(&assignment.principal, "a role assignment")?,
-                role: assignment.role,
-                resource: assignment.resource.clone(),
-            });
+            object_id(&assignment.principal, "a role assignment")?;
+            assignments.add(&assignment.principal, assignment.role, &assignment.resource)?;
         }
+        let vaults = VaultAccess::all(config, &tenants, |principal| {
+            object_id(principal, "an access policy").map(drop)
+        })?;
         let mut sql_users = Vec::new();
         for user in &config.sql.users {
             sql_users.push(SqlUser {
@@ -191,6 +188,7 @@ impl Directory {
             principals,
             host_identities: config.host_identities.clone(),
             assignments,
+            vaults,
             sql_users,
             sql_logins,
         };
@@ -262,17 +260,61 @@ impl Directory {
         self.principals.iter().find(|principal| principal.name == name)
     }
 
-    pub(crate) fn by_object_id(&self, object_id: &str) -> Option<&Principal> {
-        self.principals.iter().find(|principal| principal.object_id == object_id)
+    /// The principal that has this object id in this tenant.
+    pub(crate) fn by_object_id(&self, tenant_id: &str, object_id: &str) -> Option<&Principal> {
+        self.principals.iter().find(|principal| {
+            if tenant_id == self.tenant_id {
+                return principal.object_id == object_id;
+            }
+            principal
+                .elsewhere
+                .iter()
+                .any(|there| there.tenant_id == tenant_id && there.object_id == object_id)
+        })
     }
 
-    /// Whether the principal has `role`, or one that includes it, on the vault or account.
+    /// What the vault of this name asks of its callers.
+    pub(crate) fn vault(&self, name: &str) -> Option<&VaultAccess> {
+        self.vaults.iter().find(|vault| vault.is_called(name))
+    }
+
+    /// Whether the principal, by its object id in the main tenant, has `role`, or one that includes
+    /// it, on all of the vault or account.
     pub(crate) fn has_role(&self, object_id: &str, role: Role, resource: &str) -> bool {
-        self.assignments.iter().any(|assignment| {
-            assignment.object_id == object_id
-                && assignment.role.includes(role)
-                && assignment.resource.eq_ignore_ascii_case(resource)
-        })
+        self.by_object_id(&self.tenant_id, object_id)
+            .is_some_and(|principal| self.has_role_on_secret(&principal.name, role, resource, ""))
+    }
+
+    /// Whether the principal, by its name, has `role`, or one that includes it, on the vault or on
+    /// this secret of it. An empty `secret` stands for all of them.
+    pub(crate) fn has_role_on_secret(
+        &self,
+        principal: &str,
+        role: Role,
+        vault: &str,
+        secret: &str,
+    ) -> bool {
+        self.assignments.allow(principal, role, vault, secret)
+    }
+
+    /// Gives a principal that exists a role on `resource`, as configuration spells it.
+    pub(crate) fn assign_role(
+        &self,
+        principal: &Principal,
+        role: Role,
+        resource: &str,
+    ) -> Result<()> {
+        self.assignments.add(&principal.name, role, resource)
+    }
+
+    /// Takes a role back that was given exactly so.
+    pub(crate) fn remove_role(
+        &self,
+        principal: &Principal,
+        role: Role,
+        resource: &str,
+    ) -> Result<()> {
+        self.assignments.remove(&principal.name, role, resource)
     }
 
     /// The database user of the principal, if it has one.

@@ -25,6 +25,7 @@ use crate::{
     identity::{self, ManagedIdentityState},
     key_vault, lake,
     requests::{Requests, counted},
+    roles::Role,
     serve::serve_http,
     state::ServiceState,
     tls::TlsMaterial,
@@ -148,8 +149,8 @@ impl Emulators {
         let lake = lake::open(&state)?;
         let serve = |(listener, _), tls: Option<_>, service, router: Router| {
             let router = match service {
-                // The lake takes its throttle itself: its two endpoints refuse in different formats.
-                Service::LakeBlob | Service::LakeDfs => router,
+                // They take their throttle themselves, to refuse in formats of their own.
+                Service::KeyVault | Service::LakeBlob | Service::LakeDfs => router,
                 _ => throttled(router, service, Arc::clone(&state.faults)),
             };
             let router = counted(router, service, Arc::clone(&state.requests));
@@ -247,6 +248,37 @@ impl Emulators {
     /// How many requests a service has got since the start, be they answered or refused.
     pub fn requests(&self, service: Service) -> u64 {
         self.state.requests.of(service)
+    }
+
+    /// How many requests Key Vault has got since the start, be they answered or refused, by method
+    /// and path: `GET /secrets/demo-secret`. A slash at the end makes no difference, nor does the
+    /// vault.
+    pub fn key_vault_requests(&self) -> BTreeMap<String, u64> {
+        self.state.requests.of_key_vault()
+    }
+
+    /// Gives a principal a role, from its next request on. A role that it has already it keeps.
+    ///
+    /// `principal`: the name of a managed identity or an app in the configuration.
+    /// `resource`: the name of a vault or account, or `VAULT/secrets/NAME`.
+    ///
+    /// # Errors
+    /// - `InvalidInput`: `resource` is neither.
+    /// - `NotFound`: there is no such principal.
+    pub fn assign_role(&self, principal: &str, role: Role, resource: &str) -> Result<()> {
+        self.state.directory.assign_role(self.principal(principal)?, role, resource)
+    }
+
+    /// Takes a role from a principal, from its next request on.
+    ///
+    /// `principal`, `resource`: as the role was given, by [`Emulators::assign_role`] or in the
+    /// configuration.
+    ///
+    /// # Errors
+    /// - `InvalidInput`: `resource` is neither a name nor `VAULT/secrets/NAME`.
+    /// - `NotFound`: there is no such principal, or it does not have the role there.
+    pub fn remove_role(&self, principal: &str, role: Role, resource: &str) -> Result<()> {
+        self.state.directory.remove_role(self.principal(principal)?, role, resource)
     }
 
     /// Revokes every token that was issued so far. Key Vault answers 401 to them from now on: with

@@ -1,6 +1,9 @@
 //! What the emulators can be told to do wrong, so that a client's behaviour then can be tested.
 
+mod broken;
+mod key_vault;
 mod managed_identity;
+mod queue;
 
 use std::{
     num::NonZeroU32,
@@ -8,6 +11,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -20,8 +24,16 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-pub(crate) use self::managed_identity::faulty;
-pub use self::managed_identity::{IdentityFault, IdentityFaultConfig, Lasting};
+use self::queue::Queue;
+pub(crate) use self::{
+    broken::{Cut, cut, hang_up, not_json},
+    managed_identity::faulty,
+};
+pub use self::{
+    key_vault::{KeyVaultFault, KeyVaultFaultConfig},
+    managed_identity::{IdentityFault, IdentityFaultConfig},
+    queue::Lasting,
+};
 
 /// The services that can be told to fail and are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,6 +77,10 @@ pub struct FaultsConfig {
     /// How many requests for a managed identity's token are answered within a second; the service
     /// itself takes about 5. Default: no limit.
     pub managed_identity_requests_per_second: Option<NonZeroU32>,
+    /// The faults of Key Vault, one after the other.
+    pub key_vault: Vec<KeyVaultFaultConfig>,
+    /// How many milliseconds after a request Key Vault answers it, at the earliest. Default: 0.
+    pub key_vault_delay_ms: u64,
 }
 
 /// Switches for faults, reached through [`Emulators::faults`](crate::Emulators::faults).
@@ -73,8 +89,10 @@ pub struct FaultsConfig {
 #[derive(Debug, Default)]
 pub struct Faults {
     throttled: [AtomicU32; Service::ALL.len()],
-    managed_identity: managed_identity::Queue,
+    managed_identity: Queue<IdentityFault>,
     managed_identity_rate: managed_identity::RateLimit,
+    key_vault: Queue<KeyVaultFault>,
+    key_vault_delay: Mutex<Duration>,
     lake_cut: Mutex<Option<u64>>,
     synapse_cut: Mutex<Option<u64>>,
 }
@@ -87,6 +105,10 @@ impl Faults {
             faults.break_managed_identity(one.fault, one.lasting);
         }
         faults.limit_managed_identity(config.managed_identity_requests_per_second);
+        for one in &config.key_vault {
+            faults.break_key_vault(one.fault, one.lasting);
+        }
+        faults.delay_key_vault(Duration::from_millis(config.key_vault_delay_ms));
         faults
     }
 
@@ -104,6 +126,22 @@ impl Faults {
     /// among the first `per_second` of the second before it. `None`, the default, is no limit.
     pub fn limit_managed_identity(&self, per_second: Option<NonZeroU32>) {
         self.managed_identity_rate.set(per_second);
+    }
+
+    /// Lets every vault fail, once the faults that were set before are over.
+    pub fn break_key_vault(&self, fault: KeyVaultFault, lasting: Lasting) {
+        self.key_vault.push(fault, lasting);
+    }
+
+    /// Takes back all that [`Faults::break_key_vault`] has set.
+    pub fn mend_key_vault(&self) {
+        self.key_vault.clear();
+    }
+
+    /// Answers each request to Key Vault no sooner than `delay` after it came; what it asks for is
+    /// done at once. Zero takes the fault back.
+    pub fn delay_key_vault(&self, delay: Duration) {
+        *self.key_vault_delay.lock().unwrap_or_else(PoisonError::into_inner) = delay;
     }
 
     /// Answers the next `count` requests to `service` with its "too many requests": 429 with
@@ -129,6 +167,22 @@ impl Faults {
         self.throttled[service as usize]
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
             .is_ok()
+    }
+
+    /// The fault of a request to Key Vault that comes now, if it is one that hits whoever asks;
+    /// counts it.
+    pub(crate) fn take_key_vault_of_stranger(&self, now: Instant) -> Option<KeyVaultFault> {
+        self.key_vault.take_if(now, KeyVaultFault::hits_strangers)
+    }
+
+    /// The fault of a request to Key Vault whose caller is known by now; counts it.
+    pub(crate) fn take_key_vault_of_caller(&self, now: Instant) -> Option<KeyVaultFault> {
+        self.key_vault.take(now)
+    }
+
+    /// How long after a request Key Vault answers it at the earliest.
+    pub(crate) fn key_vault_delay(&self) -> Duration {
+        *self.key_vault_delay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// After how many bytes the body about to be sent must be cut, if it must; used up by this.
@@ -175,16 +229,8 @@ fn too_many_requests(service: Service) -> Response {
             });
             (StatusCode::TOO_MANY_REQUESTS, [retry_after], axum::Json(body)).into_response()
         }
-        Service::KeyVault => {
-            let body = json!({"error": {
-                "code": "Throttled",
-                "message": "Request was not processed because too many requests were received. \
-                            Reason: VaultRequestTypeLimitReached",
-            }});
-            (StatusCode::TOO_MANY_REQUESTS, [retry_after], axum::Json(body)).into_response()
-        }
-        // Not asked here: the lake refuses itself, in the formats of its two endpoints.
-        Service::LakeBlob | Service::LakeDfs => {
+        // Not asked here: these refuse themselves, in formats of their own.
+        Service::KeyVault | Service::LakeBlob | Service::LakeDfs => {
             (StatusCode::SERVICE_UNAVAILABLE, [retry_after]).into_response()
         }
     }

@@ -8,7 +8,9 @@ mod backup;
 mod body;
 mod certificate;
 mod failure;
+mod gate;
 mod guard;
+mod limit;
 mod name;
 mod paging;
 mod soft_delete;
@@ -32,6 +34,7 @@ use self::{
     body::{Properties, SetSecret},
     failure::Failure,
     guard::{Action, Guard},
+    limit::Limits,
     name::SecretName,
     store::{Store, Vault},
 };
@@ -44,16 +47,20 @@ use crate::{error::Result as SetupResult, state::ServiceState};
 /// - `Io`, `Certificate`: the file of a certificate cannot be read.
 pub(crate) fn router(state: Arc<ServiceState>) -> SetupResult<Router> {
     let store = Store::new(&state.config.vaults, OffsetDateTime::now_utc())?;
+    let limits = Limits::new(&state.config.vaults);
+    let service = Arc::new(KeyVault { state, store, limits });
     Ok(Router::new()
         .fallback(answer)
+        .layer(middleware::from_fn_with_state(Arc::clone(&service), gate::pass))
         .layer(middleware::map_response(with_request_id))
-        .with_state(Arc::new(KeyVault { state, store })))
+        .with_state(service))
 }
 
 #[derive(Debug)]
 struct KeyVault {
     state: Arc<ServiceState>,
     store: Store,
+    limits: Limits,
 }
 
 /// What every operation on a vault has at hand.
@@ -73,15 +80,17 @@ async fn answer(State(service): State<Arc<KeyVault>>, request: Request) -> Respo
     };
     let body = match axum::body::to_bytes(body, limit).await {
         Ok(body) => body,
-        Err(_) => return Failure::BodyTooLong.into_response(),
+        Err(_) => return refuse(&parts, Failure::BodyTooLong),
     };
     match service.dispatch(&parts, &body) {
         Ok(response) => response,
-        Err(failure) => {
-            tracing::info!(method = %parts.method, path = parts.uri.path(), %failure, "Key Vault refuses");
-            failure.into_response()
-        }
+        Err(failure) => refuse(&parts, failure),
     }
+}
+
+fn refuse(parts: &axum::http::request::Parts, failure: Failure) -> Response {
+    tracing::info!(method = %parts.method, path = parts.uri.path(), %failure, "Key Vault refuses");
+    failure.into_response()
 }
 
 impl KeyVault {
@@ -91,8 +100,7 @@ impl KeyVault {
         body: &Bytes,
     ) -> Result<Response, Failure> {
         let guard = Guard { state: &self.state };
-        // The real service asks for a token before it looks at anything else.
-        let caller = guard.caller(&parts.headers)?;
+        let caller = guard.caller(parts)?;
         let query = paging::Query::parse(parts.uri.query().unwrap_or_default());
         query.check_api_version()?;
         let host = guard::host(parts);
@@ -153,7 +161,7 @@ impl KeyVault {
                 operation.list_deleted()
             }
             (&Method::GET, ["deletedsecrets", name]) => {
-                allow(Action::ReadMetadata, name)?;
+                allow(Action::GetDeleted, name)?;
                 operation.get_deleted(name)
             }
             (&Method::DELETE, ["deletedsecrets", name]) => {

@@ -22,13 +22,17 @@ mod tokens;
 
 pub use self::{
     config::{
-        AccountConfig, AppConfig, CertificateConfig, Config, ConsentConfig,
-        FederatedIdentityCredentialConfig, ManagedIdentityConfig, PortsConfig,
-        RoleAssignmentConfig, SqlConfig, SqlLoginConfig, SqlUserConfig, TenantConfig, VaultConfig,
+        AccessPolicyConfig, AccountConfig, AppConfig, CertificateConfig, Config, ConsentConfig,
+        FederatedIdentityCredentialConfig, FirewallConfig, ManagedIdentityConfig, PortsConfig,
+        RequestLimitConfig, RoleAssignmentConfig, SecretPermission, SqlConfig, SqlLoginConfig,
+        SqlUserConfig, TenantConfig, VaultConfig,
     },
     emulators::{Emulators, Endpoints},
     error::{Error, ErrorKind, Result},
-    faults::{Faults, FaultsConfig, IdentityFault, IdentityFaultConfig, Lasting, Service},
+    faults::{
+        Faults, FaultsConfig, IdentityFault, IdentityFaultConfig, KeyVaultFault,
+        KeyVaultFaultConfig, Lasting, Service,
+    },
     host::ManagedIdentityHost,
     roles::Role,
 };

@@ -1,8 +1,11 @@
 //! How often each service was asked, so that a test can tell one request from fifty.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axum::{
@@ -14,17 +17,31 @@ use axum::{
 
 use crate::faults::Service;
 
-/// One counter for each service, from the start on.
+/// One counter for each service, from the start on, and one for each method and path of Key Vault.
 #[derive(Debug, Default)]
-pub(crate) struct Requests([AtomicU64; Service::ALL.len()]);
+pub(crate) struct Requests {
+    services: [AtomicU64; Service::ALL.len()],
+    key_vault: Mutex<BTreeMap<String, u64>>,
+}
 
 impl Requests {
     pub(crate) fn of(&self, service: Service) -> u64 {
-        self.0[service as usize].load(Ordering::SeqCst)
+        self.services[service as usize].load(Ordering::SeqCst)
     }
 
-    fn count(&self, service: Service) {
-        self.0[service as usize].fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn of_key_vault(&self) -> BTreeMap<String, u64> {
+        self.key_vault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, service: Service, request: &Request) {
+        self.services[service as usize].fetch_add(1, Ordering::SeqCst);
+        if service == Service::KeyVault {
+            // Clients differ in whether they end a path with a slash.
+            let path = request.uri().path().trim_end_matches('/');
+            let key = [request.method().as_str(), " ", path].concat();
+            let mut paths = self.key_vault.lock().unwrap_or_else(PoisonError::into_inner);
+            *paths.entry(key).or_default() += 1;
+        }
     }
 }
 
@@ -38,6 +55,6 @@ async fn count(
     request: Request,
     next: Next,
 ) -> Response {
-    requests.count(service);
+    requests.count(service, &request);
     next.run(request).await
 }

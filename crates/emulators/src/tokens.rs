@@ -53,7 +53,7 @@ pub(crate) enum TokenRejection {
     /// Meant for another service.
     WrongAudience { found: String },
     /// Issued for another tenant.
-    WrongIssuer,
+    WrongIssuer { found: String },
 }
 
 impl fmt::Display for TokenRejection {
@@ -65,7 +65,7 @@ impl fmt::Display for TokenRejection {
             Self::WrongAudience { found } => {
                 write!(f, "the token is for the audience \"{found}\"")
             }
-            Self::WrongIssuer => f.write_str("the token was issued for another tenant"),
+            Self::WrongIssuer { .. } => f.write_str("the token was issued for another tenant"),
         }
     }
 }
@@ -73,7 +73,6 @@ impl fmt::Display for TokenRejection {
 /// Signs and verifies with one RSA key, made at the start.
 pub(crate) struct TokenAuthority {
     directory: Arc<Directory>,
-    issuer: String,
     signing_key: EncodingKey,
     verifying_key: DecodingKey,
     jwk: JsonWebKey,
@@ -132,7 +131,6 @@ impl TokenAuthority {
         let modulus = key.public_key().modulus().big_endian_without_leading_zero();
         let exponent = key.public_key().exponent().big_endian_without_leading_zero();
         Ok(Self {
-            issuer: issuer(directory.tenant_id()),
             directory,
             signing_key,
             verifying_key: DecodingKey::from_rsa_raw_components(modulus, exponent),
@@ -192,11 +190,22 @@ impl TokenAuthority {
         })
     }
 
-    /// Checks signature, lifetime, issuer and audience, in this order.
+    /// Checks signature, lifetime, issuer and audience, in this order. The issuer is to be the main
+    /// tenant.
     ///
     /// `audiences`: those of the service; a slash at the end makes no difference.
     pub(crate) fn verify(
         &self,
+        token: &str,
+        audiences: &[&str],
+    ) -> std::result::Result<Caller, TokenRejection> {
+        self.verify_in(self.directory.tenant_id(), token, audiences)
+    }
+
+    /// As [`TokenAuthority::verify`], for a resource that belongs to this tenant.
+    pub(crate) fn verify_in(
+        &self,
+        tenant_id: &str,
         token: &str,
         audiences: &[&str],
     ) -> std::result::Result<Caller, TokenRejection> {
@@ -205,17 +214,20 @@ impl TokenAuthority {
         rules.validate_nbf = true;
         rules.validate_aud = false;
         rules.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
-        rules.set_issuer(&[&self.issuer]);
         let claims = decode::<Claims>(token, &self.verifying_key, &rules)
             .map_err(|error| rejection(error.kind()))?
             .claims;
+        // Not among the rules above, for they do not say which issuer they found.
+        if claims.iss != issuer(tenant_id) {
+            return Err(TokenRejection::WrongIssuer { found: claims.iss });
+        }
         let found = claims.aud.trim_end_matches('/');
         if !audiences.iter().any(|audience| audience.trim_end_matches('/') == found) {
             return Err(TokenRejection::WrongAudience { found: claims.aud });
         }
         let name = self
             .directory
-            .by_object_id(&claims.oid)
+            .by_object_id(tenant_id, &claims.oid)
             .map(|principal| principal.name.clone())
             .ok_or(TokenRejection::Malformed)?;
         let understands_claims = claims.xms_cc.iter().any(|one| one.eq_ignore_ascii_case("cp1"));
@@ -280,7 +292,6 @@ fn rejection(kind: &jsonwebtoken::errors::ErrorKind) -> TokenRejection {
     use jsonwebtoken::errors::ErrorKind;
     match kind {
         ErrorKind::ExpiredSignature => TokenRejection::Expired,
-        ErrorKind::InvalidIssuer => TokenRejection::WrongIssuer,
         ErrorKind::InvalidSignature => TokenRejection::BadSignature,
         _ => TokenRejection::Malformed,
     }

@@ -42,7 +42,10 @@ impl Operation {
     pub(super) fn role(self) -> &'static str {
         match self {
             Self::GetSecret => "Key Vault Secrets User",
-            Self::ListSecrets | Self::ListVersions => "Key Vault Reader",
+            Self::GetDeletedSecret
+            | Self::ListDeletedSecrets
+            | Self::ListSecrets
+            | Self::ListVersions => "Key Vault Reader",
             _ => "Key Vault Secrets Officer",
         }
     }

@@ -52,6 +52,11 @@ impl Tenants {
         self.0.first().map(|main| main.id.as_str()).unwrap_or_default()
     }
 
+    /// The id of the first tenant that is not this one.
+    pub(crate) fn other_than(&self, tenant_id: &str) -> Option<&str> {
+        self.0.iter().map(|tenant| tenant.id.as_str()).find(|id| *id != tenant_id)
+    }
+
     /// The tenant that an authority names by its id or one of its domains.
     pub(crate) fn find(&self, name: &str) -> Option<&Tenant> {
         self.0.iter().find(|tenant| tenant.is_called(name))

@@ -10,18 +10,20 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     middleware::{self, Next},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
-use futures::{StreamExt, stream};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{Faults, Service, too_many_requests};
-use crate::serve::HangUp;
+use super::{
+    Faults, Lasting, Service,
+    broken::{Cut, cut, hang_up, not_json},
+    queue::milliseconds,
+    too_many_requests,
+};
 
 /// What is wrong with an answer of managed identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -49,20 +51,6 @@ pub enum IdentityFault {
     TooManyRequests,
 }
 
-/// How long a fault lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Lasting {
-    /// Until it is taken back.
-    Always,
-    /// So long, counted from the first request that it hits; in configuration in milliseconds.
-    #[serde(deserialize_with = "milliseconds", rename = "ms")]
-    For(Duration),
-    /// So many requests.
-    Requests(u32),
-}
-
 /// One fault from the start on.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,55 +59,6 @@ pub struct IdentityFaultConfig {
     pub fault: IdentityFault,
     /// How long: `"always"`, `{"ms": 2000}` or `{"requests": 3}`.
     pub lasting: Lasting,
-}
-
-/// The faults to come. The first of them holds; the next one follows when it is over.
-#[derive(Debug, Default)]
-pub(super) struct Queue(Mutex<VecDeque<Queued>>);
-
-#[derive(Debug)]
-struct Queued {
-    fault: IdentityFault,
-    lasting: Lasting,
-    since: Option<Instant>,
-}
-
-impl Queue {
-    pub(super) fn push(&self, fault: IdentityFault, lasting: Lasting) {
-        let queued = Queued { fault, lasting, since: None };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(queued);
-    }
-
-    pub(super) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// The fault of a request that comes now; counts it.
-    fn take(&self, now: Instant) -> Option<IdentityFault> {
-        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(first) = queue.front_mut() {
-            if first.hits(now) {
-                return Some(first.fault);
-            }
-            queue.pop_front();
-        }
-        None
-    }
-}
-
-impl Queued {
-    fn hits(&mut self, now: Instant) -> bool {
-        let since = *self.since.get_or_insert(now);
-        match &mut self.lasting {
-            Lasting::Always => true,
-            Lasting::For(duration) => now.saturating_duration_since(since) < *duration,
-            Lasting::Requests(0) => false,
-            Lasting::Requests(left) => {
-                *left -= 1;
-                true
-            }
-        }
-    }
 }
 
 /// A limit on how many requests are answered within any second.
@@ -161,7 +100,9 @@ async fn answer(State(faults): State<Arc<Faults>>, request: Request, next: Next)
     match fault {
         None if faults.managed_identity_rate.exceeded(now) => too_many_requests(Service::Imds),
         None => next.run(request).await,
-        Some(IdentityFault::Cut { after_bytes }) => cut(next.run(request).await, after_bytes).await,
+        Some(IdentityFault::Cut { after_bytes }) => {
+            cut(next.run(request).await, Cut::After(after_bytes)).await
+        }
         Some(IdentityFault::Gone) => {
             let body = json!({
                 "error": "gone",
@@ -170,74 +111,19 @@ async fn answer(State(faults): State<Arc<Faults>>, request: Request, next: Next)
             });
             (StatusCode::GONE, axum::Json(body)).into_response()
         }
-        Some(IdentityFault::HangUp) => {
-            let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-            response.extensions_mut().insert(HangUp);
-            response
-        }
+        Some(IdentityFault::HangUp) => hang_up(),
         Some(IdentityFault::Late { by }) => {
             tokio::time::sleep(by).await;
             next.run(request).await
         }
-        Some(IdentityFault::NotJson) => {
-            Html("<!DOCTYPE html><title>Sign in to the network</title>").into_response()
-        }
+        Some(IdentityFault::NotJson) => not_json(),
         Some(IdentityFault::TooManyRequests) => too_many_requests(Service::Imds),
     }
 }
 
-/// Promises the whole body and breaks off in it.
-async fn cut(response: Response, after_bytes: usize) -> Response {
-    let (mut parts, body) = response.into_parts();
-    let Ok(whole) = axum::body::to_bytes(body, MAX_ANSWER_BYTES).await else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    if whole.len() <= after_bytes {
-        return Response::from_parts(parts, Body::from(whole));
-    }
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
-    let begun = whole.slice(..after_bytes);
-    let broken = stream::once(async {
-        // What was sent so far leaves while this waits; an error at once would take it along.
-        tokio::task::yield_now().await;
-        Err(std::io::Error::other("cut on request"))
-    });
-    let body = Body::from_stream(stream::iter([Ok(begun)]).chain(broken));
-    Response::from_parts(parts, body)
-}
-
-fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u64::deserialize(deserializer).map(Duration::from_millis)
-}
-
-/// Far more than a token with its frame.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn faults_come_in_order_and_each_lasts_as_it_was_told() {
-        let queue = Queue::default();
-        let start = Instant::now();
-        let after = |milliseconds| queue.take(start + Duration::from_millis(milliseconds));
-        queue.push(IdentityFault::TooManyRequests, Lasting::Requests(2));
-        queue.push(IdentityFault::Gone, Lasting::For(Duration::from_secs(70)));
-        queue.push(IdentityFault::NotJson, Lasting::Requests(1));
-        assert_eq!(after(0), Some(IdentityFault::TooManyRequests));
-        assert_eq!(after(1), Some(IdentityFault::TooManyRequests));
-        // The 70 seconds begin with the first request that they hit.
-        assert_eq!(after(5_000), Some(IdentityFault::Gone));
-        assert_eq!(after(74_999), Some(IdentityFault::Gone));
-        assert_eq!(after(75_000), Some(IdentityFault::NotJson));
-        assert_eq!(after(75_001), None);
-        queue.push(IdentityFault::HangUp, Lasting::Always);
-        assert_eq!(after(75_002), Some(IdentityFault::HangUp));
-        assert_eq!(after(9_000_000), Some(IdentityFault::HangUp));
-        queue.clear();
-        assert_eq!(after(9_000_001), None);
-    }
 
     #[test]
     fn a_rate_limit_looks_back_one_second() {

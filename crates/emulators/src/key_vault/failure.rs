@@ -9,10 +9,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{
-    guard::{REGION, RESOURCE},
-    paging::LATEST_API_VERSION,
-};
+use super::{guard::REGION, paging::LATEST_API_VERSION};
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -43,6 +40,12 @@ pub(super) enum Failure {
     Forbidden {
         message: String,
     },
+    ForbiddenByFirewall {
+        message: String,
+    },
+    ForbiddenByPolicy {
+        message: String,
+    },
     Internal,
     InvalidName(String),
     ManagedByKeyVault {
@@ -69,10 +72,15 @@ pub(super) enum Failure {
     SecretNotFound {
         id: String,
     },
+    Throttled {
+        retry_after_seconds: u32,
+    },
     Unauthorized {
         message: String,
         authority: String,
+        resource: &'static str,
     },
+    Unavailable,
 }
 
 impl Failure {
@@ -98,12 +106,16 @@ impl Failure {
             | Self::NoSuchVault { .. }
             | Self::SecretNotFound { .. } => StatusCode::NOT_FOUND,
             Self::Forbidden { .. }
+            | Self::ForbiddenByFirewall { .. }
+            | Self::ForbiddenByPolicy { .. }
             | Self::ManagedByKeyVault { .. }
             | Self::PurgeProtected { .. }
             | Self::SecretDisabled => StatusCode::FORBIDDEN,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Revoked { .. } | Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
+            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -122,6 +134,8 @@ impl Failure {
             Self::BodyTooLong => "RequestEntityTooLarge",
             Self::DeletedSecretNotFound { .. } | Self::SecretNotFound { .. } => "SecretNotFound",
             Self::Forbidden { .. }
+            | Self::ForbiddenByFirewall { .. }
+            | Self::ForbiddenByPolicy { .. }
             | Self::ManagedByKeyVault { .. }
             | Self::PurgeProtected { .. }
             | Self::SecretDisabled => "Forbidden",
@@ -130,6 +144,8 @@ impl Failure {
             Self::NoSuchPath => "NotFound",
             Self::NoSuchVault { .. } => "VaultNotFound",
             Self::Revoked { .. } | Self::Unauthorized { .. } => "Unauthorized",
+            Self::Throttled { .. } => "Throttled",
+            Self::Unavailable => "ServiceUnavailable",
         }
     }
 
@@ -150,6 +166,8 @@ impl Failure {
             Self::BackupVersion => "Backup blob contains invalid or corrupt version.".to_owned(),
             Self::BadParameter(message)
             | Self::Forbidden { message }
+            | Self::ForbiddenByFirewall { message }
+            | Self::ForbiddenByPolicy { message }
             | Self::Unauthorized { message, .. } => message.clone(),
             Self::BeingDeleted { recreated: None } => {
                 "Secret is currently being deleted.".to_owned()
@@ -194,6 +212,10 @@ impl Failure {
                  deleted this secret you may be able to recover it using the correct recovery \
                  command."
             ),
+            Self::Throttled { .. } => "Request was not processed because too many requests were \
+                                       received. Reason: VaultRequestTypeLimitReached"
+                .to_owned(),
+            Self::Unavailable => "The service is unavailable.".to_owned(),
         }
     }
 
@@ -203,6 +225,8 @@ impl Failure {
             Self::BeingRecovered { .. } => Some("ObjectIsBeingRecovered"),
             Self::DeletedButRecoverable { .. } => Some("ObjectIsDeletedButRecoverable"),
             Self::Forbidden { .. } => Some("ForbiddenByRbac"),
+            Self::ForbiddenByFirewall { .. } => Some("ForbiddenByFirewall"),
+            Self::ForbiddenByPolicy { .. } => Some("ForbiddenByPolicy"),
             Self::ManagedByKeyVault { .. } => Some("SecretManagedByKeyVault"),
             Self::SecretDisabled => Some("SecretDisabled"),
             _ => None,
@@ -219,8 +243,8 @@ impl IntoResponse for Failure {
         }
         let body = Json(json!({"error": error}));
         let challenge = match &self {
-            Self::Unauthorized { authority, .. } => {
-                ["Bearer authorization=\"", authority, "\", resource=\"", RESOURCE, "\""].concat()
+            Self::Unauthorized { authority, resource, .. } => {
+                ["Bearer authorization=\"", authority, "\", resource=\"", resource, "\""].concat()
             }
             Self::Revoked { authority, claims } => [
                 "Bearer authorization=\"",
@@ -230,6 +254,10 @@ impl IntoResponse for Failure {
                 "\"",
             ]
             .concat(),
+            Self::Throttled { retry_after_seconds } => {
+                let wait = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
+                return (status, wait, body).into_response();
+            }
             _ => return (status, body).into_response(),
         };
         (status, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()

@@ -1,14 +1,18 @@
-//! Who may come in: the challenge for those without a token, the checks of the token, the role.
+//! Who may come in: the challenge for those without a token, the checks of the token, the firewall,
+//! the role or the access policy.
+
+use std::net::Ipv4Addr;
 
 use axum::http::{HeaderMap, header, request::Parts};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use super::failure::Failure;
+use super::{failure::Failure, gate::Admitted};
 use crate::{
+    config::{FirewallConfig, SecretPermission},
     roles::Role,
     state::ServiceState,
-    tokens::{Caller, TokenRejection},
+    tokens::{Caller, TokenRejection, issuer},
 };
 
 /// What a request wants to do, as role definitions call it.
@@ -16,6 +20,8 @@ use crate::{
 pub(super) enum Action {
     Backup,
     Delete,
+    /// For roles the same as to read metadata, for access policies the same as to get a secret.
+    GetDeleted,
     GetSecret,
     Purge,
     ReadMetadata,
@@ -32,7 +38,9 @@ impl Action {
             Self::Delete => "Microsoft.KeyVault/vaults/secrets/delete",
             Self::GetSecret => "Microsoft.KeyVault/vaults/secrets/getSecret/action",
             Self::Purge => "Microsoft.KeyVault/vaults/secrets/purge/action",
-            Self::ReadMetadata => "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
+            Self::GetDeleted | Self::ReadMetadata => {
+                "Microsoft.KeyVault/vaults/secrets/readMetadata/action"
+            }
             Self::Recover => "Microsoft.KeyVault/vaults/secrets/recover/action",
             Self::Restore => "Microsoft.KeyVault/vaults/secrets/restore/action",
             Self::SetSecret => "Microsoft.KeyVault/vaults/secrets/setSecret/action",
@@ -42,7 +50,7 @@ impl Action {
 
     fn role(self) -> Role {
         match self {
-            Self::ReadMetadata => Role::KeyVaultReader,
+            Self::GetDeleted | Self::ReadMetadata => Role::KeyVaultReader,
             Self::GetSecret => Role::KeyVaultSecretsUser,
             Self::Backup
             | Self::Delete
@@ -53,6 +61,20 @@ impl Action {
             | Self::Update => Role::KeyVaultSecretsOfficer,
         }
     }
+
+    /// What an access policy must hold, where policies decide.
+    fn permission(self) -> SecretPermission {
+        match self {
+            Self::Backup => SecretPermission::Backup,
+            Self::Delete => SecretPermission::Delete,
+            Self::GetDeleted | Self::GetSecret => SecretPermission::Get,
+            Self::Purge => SecretPermission::Purge,
+            Self::ReadMetadata => SecretPermission::List,
+            Self::Recover => SecretPermission::Recover,
+            Self::Restore => SecretPermission::Restore,
+            Self::SetSecret | Self::Update => SecretPermission::Set,
+        }
+    }
 }
 
 /// Checks callers against the token authority and the directory.
@@ -61,8 +83,22 @@ pub(super) struct Guard<'a> {
 }
 
 impl Guard<'_> {
-    /// Whom the request's token speaks for.
-    pub(super) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
+    /// The caller that the gate has let in.
+    pub(super) fn caller(&self, parts: &Parts) -> Result<Admitted, Failure> {
+        parts
+            .extensions
+            .get::<Admitted>()
+            .cloned()
+            .ok_or_else(|| self.challenge(self.state.directory.tenant_id(), RESOURCE))
+    }
+
+    /// Whom the request's token speaks for. `tenant_id`: that of the vault.
+    pub(super) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        tenant_id: &str,
+    ) -> Result<Caller, Failure> {
+        let unauthorized = |message| self.unauthorized(message, tenant_id, RESOURCE);
         let token = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -70,47 +106,106 @@ impl Guard<'_> {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim());
         let Some(token) = token else {
-            return Err(
-                self.unauthorized("AKV10000: Request is missing a Bearer or PoP token.".to_owned())
-            );
+            return Err(self.challenge(tenant_id, RESOURCE));
         };
-        let caller = self.state.tokens.verify(token, &[RESOURCE]).map_err(|rejection| {
-            self.unauthorized(match rejection {
-                TokenRejection::WrongAudience { found } => {
-                    format!("AKV10022: Invalid audience. Expected {RESOURCE}, found: {found}.")
-                }
-                TokenRejection::WrongIssuer => "AKV10032: Invalid issuer.".to_owned(),
-                rejection => format!("Error validating token: {rejection}."),
-            })
-        })?;
+        let caller =
+            self.state.tokens.verify_in(tenant_id, token, &[RESOURCE]).map_err(|rejection| {
+                unauthorized(match rejection {
+                    TokenRejection::WrongAudience { found } => {
+                        format!("AKV10022: Invalid audience. Expected {RESOURCE}, found: {found}.")
+                    }
+                    TokenRejection::WrongIssuer { found } => format!(
+                        "AKV10032: Invalid issuer. Expected one of {}, found {found}.",
+                        issuer(tenant_id)
+                    ),
+                    rejection => format!("Error validating token: {rejection}."),
+                })
+            })?;
         match self.state.tokens.revoked(&caller) {
             None => Ok(caller),
             Some(not_before) if caller.understands_claims => Err(Failure::Revoked {
-                authority: self.authority(),
+                authority: self.authority(tenant_id),
                 claims: claims_challenge(not_before),
             }),
-            Some(_) => Err(self.unauthorized("Error validating token: it was revoked.".to_owned())),
+            Some(_) => Err(unauthorized("Error validating token: it was revoked.".to_owned())),
+        }
+    }
+
+    /// Whether the vault's firewall lets the caller in. Every client is on this machine: the
+    /// firewall lets in all of them or nobody.
+    pub(super) fn pass_firewall(&self, caller: &Caller, vault: &str) -> Result<(), Failure> {
+        match self.state.directory.vault(vault).map(|access| access.firewall) {
+            None | Some(FirewallConfig::Allow) => Ok(()),
+            Some(FirewallConfig::Deny) => {
+                let message = format!(
+                    "Client address is not authorized and caller is not a trusted service.\r\n\
+                     Client address: {}\r\n\
+                     Caller: {}\r\n\
+                     Vault: {vault};location={REGION}",
+                    Ipv4Addr::LOCALHOST,
+                    self.describe(caller, vault),
+                );
+                Err(Failure::ForbiddenByFirewall { message })
+            }
         }
     }
 
     /// Whether the caller may do this to the secret; an empty name stands for the whole vault.
+    ///
+    /// A role on one secret does not help to list them, as the list is the vault's.
+    ///
+    /// Spec: <https://learn.microsoft.com/azure/key-vault/general/rbac-guide>
     pub(super) fn allow(
+        &self,
+        admitted: &Admitted,
+        action: Action,
+        vault: &str,
+        secret: &str,
+    ) -> Result<(), Failure> {
+        let Admitted { caller, without_role } = admitted;
+        let directory = &self.state.directory;
+        if *without_role {
+            return Err(self.forbidden_by_rbac(caller, action, vault, secret));
+        }
+        let permission = action.permission();
+        match directory.vault(vault).and_then(|access| access.permits(&caller.name, permission)) {
+            Some(true) => Ok(()),
+            Some(false) => Err(self.forbidden_by_policy(caller, permission, vault)),
+            None if directory.has_role_on_secret(&caller.name, action.role(), vault, secret) => {
+                Ok(())
+            }
+            None => Err(self.forbidden_by_rbac(caller, action, vault, secret)),
+        }
+    }
+
+    fn forbidden_by_policy(
+        &self,
+        caller: &Caller,
+        permission: SecretPermission,
+        vault: &str,
+    ) -> Failure {
+        let message = format!(
+            "The user, group or application '{}' does not have secrets {permission} permission on \
+             key vault '{vault};location={REGION}'. For help resolving this issue, please see \
+             https://go.microsoft.com/fwlink/?linkid=2125287",
+            self.describe(caller, vault),
+        );
+        Failure::ForbiddenByPolicy { message }
+    }
+
+    fn forbidden_by_rbac(
         &self,
         caller: &Caller,
         action: Action,
         vault: &str,
         secret: &str,
-    ) -> Result<(), Failure> {
-        if self.state.directory.has_role(&caller.object_id, action.role(), vault) {
-            return Ok(());
-        }
-        let issuer = crate::tokens::issuer(self.state.directory.tenant_id());
+    ) -> Failure {
         let secret = if secret.is_empty() { String::new() } else { ["/secrets/", secret].concat() };
         let message = format!(
             "Caller is not authorized to perform action on resource.\r\n\
              If role assignments, deny assignments or role definitions were changed recently, \
              please observe propagation time.\r\n\
-             Caller: appid={};oid={};iss={issuer}\r\n\
+             Caller: {}\r\n\
              Action: '{}'\r\n\
              Resource: '/subscriptions/{SUBSCRIPTION}/resourcegroups/rg-demo/providers/\
              microsoft.keyvault/vaults/{vault}{secret}'\r\n\
@@ -118,19 +213,32 @@ impl Guard<'_> {
              DenyAssignmentId: null\r\n\
              DecisionReason: null\r\n\
              Vault: {vault};location={REGION}\r\n",
-            caller.app_id,
-            caller.object_id,
+            self.describe(caller, vault),
             action.name(),
         );
-        Err(Failure::Forbidden { message })
+        Failure::Forbidden { message }
     }
 
-    fn unauthorized(&self, message: String) -> Failure {
-        Failure::Unauthorized { message, authority: self.authority() }
+    /// The caller as refusals name it. Its token is one of the vault's tenant by then.
+    fn describe(&self, caller: &Caller, vault: &str) -> String {
+        let directory = &self.state.directory;
+        let tenant_id =
+            directory.vault(vault).map_or(directory.tenant_id(), |access| &access.tenant_id);
+        format!("appid={};oid={};iss={}", caller.app_id, caller.object_id, issuer(tenant_id))
     }
 
-    fn authority(&self) -> String {
-        [self.state.authority_host.as_str(), "/", self.state.directory.tenant_id()].concat()
+    /// What is answered to a request without a token.
+    pub(super) fn challenge(&self, tenant_id: &str, resource: &'static str) -> Failure {
+        let message = "AKV10000: Request is missing a Bearer or PoP token.".to_owned();
+        self.unauthorized(message, tenant_id, resource)
+    }
+
+    fn unauthorized(&self, message: String, tenant_id: &str, resource: &'static str) -> Failure {
+        Failure::Unauthorized { message, authority: self.authority(tenant_id), resource }
+    }
+
+    fn authority(&self, tenant_id: &str) -> String {
+        [self.state.authority_host.as_str(), "/", tenant_id].concat()
     }
 }
 

@@ -101,7 +101,7 @@ fn unauthenticated(lake: &Lake, rejection: &TokenRejection) -> Failure {
         TokenRejection::WrongAudience { .. } => {
             "Audience validation failed. Audience did not match."
         }
-        TokenRejection::WrongIssuer => "Issuer validation failed. Issuer did not match.",
+        TokenRejection::WrongIssuer { .. } => "Issuer validation failed. Issuer did not match.",
     };
     tracing::info!(%rejection, "refused a token");
     let failure = Failure::new(Code::InvalidAuthenticationInfo);

@@ -1,8 +1,10 @@
 //! Key Vault: the challenge, the token, the role, secrets and versions, pages.
 
+mod access;
 mod backup;
 mod bad_input;
 mod certificates;
+mod faults;
 mod roles;
 mod soft_delete;
 mod update;

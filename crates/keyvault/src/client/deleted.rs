@@ -62,7 +62,7 @@ impl VaultClient {
     ///
     /// # Errors
     /// - `NotFound`: there is no deleted secret of that name.
-    /// - `PermissionDenied`: the caller lacks `Key Vault Secrets Officer` or the permission `Get`.
+    /// - `PermissionDenied`: the caller lacks `Key Vault Reader` or the permission `Get`.
     /// - All others of [`VaultClient::secret`].
     ///
     /// # Cancel safety
