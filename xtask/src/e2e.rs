@@ -21,11 +21,11 @@ use crate::shell::{self, WHOLE_WORKSPACE, Workspace};
 
 #[derive(Args, Default)]
 pub(crate) struct E2eArguments {
-    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
+    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `key_vault_refusals`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
     suites: Vec<String>,
 }
 
-const SUITES: [&str; 12] = [
+const SUITES: [&str; 13] = [
     "openssl",
     "identity",
     "identity_javascript",
@@ -34,6 +34,7 @@ const SUITES: [&str; 12] = [
     "key_vault",
     "key_vault_javascript",
     "key_vault_rust",
+    "key_vault_refusals",
     "lake",
     "odbc",
     "nycflights",

@@ -476,12 +476,16 @@ fn refuse_duplicates(principals: &[Principal]) -> Result<()> {
     Ok(())
 }
 
-/// An app can be consented to in tenants that exist and are not its own.
+/// An app can be consented to in tenants that exist and are not its own, and an object id stands for
+/// one service principal of a tenant.
 fn refuse_unknown_tenants(principals: &[Principal], tenants: &Tenants) -> Result<()> {
+    let mut taken = HashSet::new();
     for principal in principals {
         let mut seen = HashSet::from([tenants.main()]);
-        for ServicePrincipal { tenant_id, .. } in &principal.elsewhere {
-            let wrong = if tenants.find(tenant_id).is_none() {
+        for ServicePrincipal { tenant_id, object_id } in &principal.elsewhere {
+            let wrong = if !taken.insert((tenant_id, object_id)) {
+                "knows the object id as that of another app"
+            } else if tenants.find(tenant_id).is_none() {
                 "is no tenant"
             } else if !seen.insert(tenant_id) {
                 "is its own tenant, or named twice"
@@ -596,5 +600,21 @@ mod tests {
             config.apps[0].tenants = tenants;
             assert_eq!(Directory::new(&config).unwrap_err().kind(), ErrorKind::InvalidInput);
         }
+        let same = consent(other);
+        config.apps[0].tenants = vec![same.clone()];
+        config.apps.push(AppConfig {
+            name: "second".into(),
+            client_id: uuid::Uuid::new_v4(),
+            object_id: uuid::Uuid::new_v4(),
+            tenants: vec![same],
+            ..config.apps[0].clone()
+        });
+        assert_eq!(
+            Directory::new(&config).unwrap_err().to_string(),
+            format!(
+                "\"second\" is consented to in {other}, which knows the object id as that of \
+                 another app"
+            )
+        );
     }
 }

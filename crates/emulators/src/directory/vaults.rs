@@ -32,8 +32,14 @@ impl VaultAccess {
         tenants: &Tenants,
         check_principal: impl Fn(&str) -> Result<()>,
     ) -> Result<Vec<Self>> {
-        let mut all = Vec::new();
+        let mut all: Vec<Self> = Vec::new();
         for vault in &config.vaults {
+            if vault.name.is_empty() || all.iter().any(|other| other.is_called(&vault.name)) {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("\"{}\" is no name for a vault, or that of another one", vault.name),
+                ));
+            }
             let tenant_id = vault.tenant_id.unwrap_or(config.tenant_id).to_string();
             if tenants.find(&tenant_id).is_none() {
                 return Err(Error::new(
@@ -78,7 +84,10 @@ impl VaultAccess {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::AccessPolicyConfig, directory::Directory};
+    use crate::{
+        config::{AccessPolicyConfig, VaultConfig},
+        directory::Directory,
+    };
 
     fn with_policies(policies: Option<Vec<AccessPolicyConfig>>) -> Result<Directory> {
         let mut config = Config::default();
@@ -103,6 +112,21 @@ mod tests {
         let both = vec![of("uami-demo", &[SecretPermission::List]), of("uami-demo", &[get])];
         assert_eq!(permits(Some(both.clone()), get), Some(true));
         assert_eq!(permits(Some(both), SecretPermission::Set), Some(false));
+    }
+
+    #[test]
+    fn a_vault_has_a_name_and_no_other_has_it() {
+        for (name, fine) in [("kv-other", true), ("KV-Demo", false), ("", false)] {
+            let mut config = Config::default();
+            config.vaults.push(VaultConfig { name: name.into(), ..VaultConfig::default() });
+            match Directory::new(&config) {
+                Ok(_) => assert!(fine, "{name}"),
+                Err(error) => {
+                    assert!(!fine, "{error}");
+                    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                }
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@ use azconnect_emulators::{
     AccessPolicyConfig, Config, ConsentConfig, ErrorKind, FirewallConfig, RequestLimitConfig, Role,
     SecretPermission, TenantConfig, VaultConfig,
 };
-use reqwest::Method;
+use futures::future::join_all;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use uuid::{Uuid, uuid};
 
@@ -207,6 +208,18 @@ async fn requests_above_the_limit_of_a_vault_are_told_how_long_to_wait() {
     let request = fixture.get("https://kv-open.vault.azure.net/secrets", &[VERSION]);
     let request = request.bearer_auth(fixture.token("uami-demo", VAULT));
     fixture.send(request).await.expect(403);
+}
+
+#[tokio::test]
+async fn of_many_at_once_exactly_so_many_are_let_in_as_the_limit_says() {
+    let mut config = Config::default();
+    let number = |number| NonZeroU32::new(number).unwrap();
+    config.vaults[0].request_limit =
+        RequestLimitConfig { requests: number(17), seconds: number(86_400) };
+    let fixture = Fixture::with(config).await;
+    let answers = join_all((0..40).map(|_| get(&fixture, SECRET))).await;
+    let with = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((with(StatusCode::OK), with(StatusCode::TOO_MANY_REQUESTS)), (17, 23));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use azconnect_emulators::{
     Config, FaultsConfig, KeyVaultFault, KeyVaultFaultConfig, Lasting, Service, TenantConfig,
 };
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
@@ -47,6 +48,17 @@ async fn a_flapping_role_is_refused_as_a_missing_one_and_challenges_do_not_count
             assert_eq!(lines(&json), lines(&missing));
         }
     }
+}
+
+#[tokio::test]
+async fn of_many_at_once_each_fault_hits_as_many_as_it_was_told_to() {
+    let fixture = Fixture::start().await;
+    let faults = fixture.emulators.faults();
+    faults.break_key_vault(KeyVaultFault::ForbiddenByRbac, Lasting::Requests(7));
+    faults.break_key_vault(KeyVaultFault::Unavailable, Lasting::Requests(5));
+    let answers = join_all((0..30).map(|_| get(&fixture, SECRET))).await;
+    let with = |status| answers.iter().filter(|answer| answer.status.as_u16() == status).count();
+    assert_eq!((with(403), with(503), with(200)), (7, 5, 18));
 }
 
 #[tokio::test]
