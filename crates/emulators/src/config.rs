@@ -532,6 +532,21 @@ mod tests {
     }
 
     #[test]
+    fn every_configuration_of_the_readme_is_one() {
+        let blocks: Vec<_> = include_str!("../README.md")
+            .split("```json\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .collect();
+        assert_eq!(blocks.len(), 3);
+        for block in blocks {
+            if let Err(error) = Config::from_json(block) {
+                panic!("{error}: {block}");
+            }
+        }
+    }
+
+    #[test]
     fn secrets_are_not_shown_by_debug() {
         let shown = format!("{:?}", Config::default());
         for secret in ["app-demo-client-secret", "the value of demo-secret", "Demo-Passw0rd"] {
