@@ -1,11 +1,27 @@
 //! Clients of the services, made from the options and the cloud. Commands share them.
 
-use std::net::ToSocketAddrs;
+use std::{net::ToSocketAddrs, sync::Arc};
 
+use azconnect_keyvault::{VaultClient, VaultClientBuilder};
 use azconnect_lake::{LakeClient, LakeUrl};
 use azconnect_synapse::{Login, ServerAddress, SynapseClient, SynapseClientBuilder};
+use azure_core::http::Url;
 
 use crate::{context::Context, failure::Failure};
+
+/// Begins a client of the vault at a URL, again and again with the same credential and connections.
+pub(crate) fn key_vault(
+    context: &Context,
+) -> Result<impl Fn(Url) -> VaultClientBuilder + Send + Sync + 'static, Failure> {
+    let (credential, transport) = (context.credential()?, context.transport()?);
+    // Known from the cloud's definition, so that no request is spent on asking the vault.
+    let resource = context.cloud()?.key_vault_resource()?.to_owned();
+    Ok(move |url| {
+        VaultClient::builder(url, Arc::clone(&credential))
+            .with_transport(transport.clone())
+            .with_resource(resource.clone())
+    })
+}
 
 /// A client of the account that a URL names, if that is an account of the cloud in use.
 pub(crate) fn lake(context: &Context, url: &LakeUrl) -> Result<LakeClient, Failure> {

@@ -86,6 +86,22 @@ impl Cloud {
         self.service_url(KEY_VAULT, "vault", vault)
     }
 
+    /// What the tokens of vaults are for: their scope without `/.default`.
+    pub(crate) fn key_vault_resource(&self) -> Result<&str, Failure> {
+        let scope = &self.service(KEY_VAULT)?.scope;
+        Ok(scope.strip_suffix("/.default").unwrap_or(scope))
+    }
+
+    /// What the hosts of vaults end with.
+    pub(crate) fn key_vault_domain(&self) -> Result<String, Failure> {
+        let url = self.service_url(KEY_VAULT, "vault", "vault")?;
+        let host = url.host_str().unwrap_or_default();
+        let domain = host.split_once('.').map(|(_, domain)| domain);
+        domain.map(str::to_owned).ok_or_else(|| {
+            Failure::usage(format!("the vaults of the cloud `{}` have no domain", self.name))
+        })
+    }
+
     /// Both endpoints of a storage account, given its name.
     pub(crate) fn lake_endpoints(&self, account: &str) -> Result<LakeEndpoints, Failure> {
         Ok(LakeEndpoints {

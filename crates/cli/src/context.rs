@@ -11,6 +11,7 @@
 //! | trust for TDS | [`Context::ca_pem`] and the `connect` of `synapse_server` |
 //! | to know the identity options | [`Context::credential_options`] |
 //! | the environment | [`Context::environment`] |
+//! | to hand signals on to a program | [`Context::signals`] |
 //!
 //! A command is `pub(crate) async fn run(args: XArgs, context: &Context) -> Result<(), Failure>`. Errors of our
 //! libraries become failures by `?`; others by `Failure::from_error("what was tried", &error)`; wrong usage that
@@ -29,6 +30,7 @@ use crate::{
     failure::Failure,
     printer::Printer,
     progress::Progress,
+    signals::Signals,
     transport::{self, Proxy},
 };
 
@@ -38,6 +40,7 @@ pub(crate) struct Context {
     cloud: OnceLock<Cloud>,
     http_client: OnceLock<reqwest::Client>,
     credential: OnceLock<Arc<dyn TokenCredential>>,
+    signals: Signals,
 }
 
 impl Context {
@@ -48,6 +51,7 @@ impl Context {
             cloud: OnceLock::new(),
             http_client: OnceLock::new(),
             credential: OnceLock::new(),
+            signals: Signals::default(),
         }
     }
 
@@ -59,6 +63,11 @@ impl Context {
     /// Where progress is shown.
     pub(crate) fn progress(&self) -> Progress {
         Progress::new(self.options.no_progress)
+    }
+
+    /// The signals that ask this process to stop.
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.signals
     }
 
     /// The process environment.

@@ -29,4 +29,16 @@ impl Environment {
     pub(crate) fn os(self, name: &str) -> Option<OsString> {
         std::env::var_os(name).filter(|value| !value.is_empty())
     }
+
+    /// Every variable whose name and value are Unicode.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "programs read the environment here and nowhere else"
+    )]
+    #[expect(clippy::unused_self, reason = "a value, so that it is passed and not reached for")]
+    pub(crate) fn all(self) -> impl Iterator<Item = (String, SecretString)> {
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, SecretString::from(value.into_string().ok()?)))
+        })
+    }
 }

@@ -26,8 +26,7 @@ pub(crate) enum Status {
     BrokenPipe,
     /// The request failed: 1.
     Failed,
-    /// A program that ran in our place ended with this status, where it cannot take our place.
-    #[cfg(not(unix))]
+    /// A program that we ran ended with this status, and has said itself what there is to say.
     Passed(u8),
     /// The user or the scheduler stopped the program: 128 plus the signal's number.
     Signal(u8),
@@ -70,10 +69,22 @@ impl Failure {
         Self::from_error("cannot write to stdout", error)
     }
 
+    /// A program that we ran ended with this status.
+    pub(crate) fn passed(status: u8) -> Self {
+        Self::new("the program ended").with_status(Status::Passed(status))
+    }
+
     /// A signal asked the program to stop.
     pub(crate) fn interrupted(signal: i32) -> Self {
         let signal = u8::try_from(signal).unwrap_or(u8::MAX);
         Self::new("interrupted: nothing was published").with_status(Status::Signal(signal))
+    }
+
+    /// The same failure as the cause of another sentence, which says where it happened.
+    pub(crate) fn within(mut self, message: impl Into<String>) -> Self {
+        let cause = std::mem::replace(&mut self.0.message, message.into());
+        self.0.causes.insert(0, cause);
+        self
     }
 
     /// What to try next: one sentence without full stop.
@@ -90,20 +101,13 @@ impl Failure {
 
     /// Writes the failure for a person and tells the exit status.
     pub(crate) fn report(&self, writer: &mut impl io::Write) -> ExitCode {
-        let silent = match self.0.status {
-            Status::BrokenPipe => true,
-            #[cfg(not(unix))]
-            Status::Passed(_) => true,
-            _ => false,
-        };
-        if !silent {
+        if !matches!(self.0.status, Status::BrokenPipe | Status::Passed(_)) {
             // If stderr is gone too there is nobody left to tell.
             let _ = write!(writer, "{self}");
         }
         match self.0.status {
             Status::BrokenPipe => ExitCode::SUCCESS,
             Status::Failed => ExitCode::from(1),
-            #[cfg(not(unix))]
             Status::Passed(status) => ExitCode::from(status),
             Status::Signal(signal) => ExitCode::from(128_u8.saturating_add(signal)),
             Status::TimedOut => ExitCode::from(3),

@@ -16,8 +16,10 @@ mod credential;
 mod environment;
 mod failure;
 mod logging;
+mod new_file;
 mod printer;
 mod progress;
+mod signals;
 mod transport;
 
 use std::process::ExitCode;
@@ -45,36 +47,15 @@ fn run(cli: Cli) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::from_error("cannot start the async runtime", &error))?;
     let outcome = runtime.block_on(async {
+        // The command's future is dropped by a signal, which removes temporary files and publishes nothing.
         tokio::select! {
             outcome = commands::run(cli.command, &context) => outcome,
-            signal = interrupted() => Err(Failure::interrupted(signal)),
+            signal = context.signals().interrupted() => Err(Failure::interrupted(signal)),
         }
     });
     // A blocking thread that reads stdin or a slow disk must not keep a finished program alive.
     runtime.shutdown_background();
     outcome
-}
-
-/// Waits for the request to stop. The command's future is then dropped, which removes temporary files and
-/// publishes nothing.
-async fn interrupted() -> i32 {
-    const SIGINT: i32 = 2;
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        const SIGTERM: i32 = 15;
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                _ = tokio::signal::ctrl_c() => SIGINT,
-                _ = terminate.recv() => SIGTERM,
-            };
-        }
-    }
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => SIGINT,
-        // Without a handler the system's default applies: the process ends.
-        Err(_) => std::future::pending().await,
-    }
 }
 
 /// More workers than this gain nothing for one export and cost start-up time on big machines.

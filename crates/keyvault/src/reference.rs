@@ -27,7 +27,7 @@ use crate::{
 /// ```
 ///
 /// Spec: <https://learn.microsoft.com/azure/app-service/app-service-key-vault-references>
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SecretReference {
     vault: Vault,
     name: SecretName,
@@ -35,7 +35,7 @@ pub struct SecretReference {
 }
 
 /// The vault of a reference.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Vault {
     /// By name: which host that is depends on the cloud.

@@ -99,6 +99,12 @@ impl fmt::Debug for SecretValue {
     }
 }
 
+impl From<String> for SecretValue {
+    fn from(value: String) -> Self {
+        Self::new(value)
+    }
+}
+
 impl From<SecretValue> for SecretString {
     fn from(value: SecretValue) -> Self {
         value.0

@@ -3,7 +3,6 @@
 mod crt;
 mod csr;
 mod exec;
-mod files;
 mod key_credentials;
 mod new;
 mod pem;

@@ -45,7 +45,7 @@ fn hand_over(mut command: Command, program: &Path) -> Result<(), Failure> {
 fn hand_over(mut command: Command, program: &Path) -> Result<(), Failure> {
     let status = command.status().map_err(|error| cannot_start(program, &error))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-    Err(Failure::new("the emulators ended").with_status(crate::failure::Status::Passed(code)))
+    Err(Failure::passed(code))
 }
 
 fn cannot_start(program: &Path, error: &io::Error) -> Failure {

@@ -5,13 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    commands::cert::{
-        files::{Access, NewFile},
-        leaf,
-        source::SourceArgs,
-    },
+    commands::cert::{leaf, source::SourceArgs},
     context::Context,
     failure::Failure,
+    new_file::{Access, NewFile},
 };
 
 /// Arguments of `cert crt`.

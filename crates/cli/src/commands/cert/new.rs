@@ -14,13 +14,10 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     certificate_file::read_password,
-    commands::cert::{
-        files::{self, Access, NewFile},
-        show::rfc3339,
-        source::PASSWORD_VARIABLE,
-    },
+    commands::cert::{show::rfc3339, source::PASSWORD_VARIABLE},
     context::Context,
     failure::Failure,
+    new_file::{self, Access, NewFile},
     printer::Column,
 };
 
@@ -134,7 +131,7 @@ impl NewArgs {
         }
         let existing = ["key", "csr", "crt", "pfx", "pfx.pw"].map(|extension| self.path(extension));
         match existing.iter().find(|path| path.exists()) {
-            Some(path) => Err(files::exists(path)),
+            Some(path) => Err(new_file::exists(path)),
             None => Ok(()),
         }
     }
@@ -190,7 +187,7 @@ fn make(
         made.password_file = Some(args.path("pfx.pw"));
     }
 
-    files::make_folder(&args.out)?;
+    new_file::make_folder(&args.out)?;
     let mut new_files = vec![
         NewFile::create(&made.key_file, key_pem.as_bytes(), Access::Owner)?,
         NewFile::create(&made.request_file, request.as_bytes(), Access::Everyone)?,

@@ -9,12 +9,10 @@ use serde::Serialize;
 
 use crate::{
     certificate_file::{CertificateFile, PasswordSource, password_file_beside, read_password},
-    commands::cert::{
-        files::{Access, NewFile},
-        source::SourceArgs,
-    },
+    commands::cert::source::SourceArgs,
     context::Context,
     failure::Failure,
+    new_file::{Access, NewFile},
     printer::Column,
 };
 

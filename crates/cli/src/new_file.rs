@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     /// Everyone whom the folder and the umask let.
     Everyone,
     /// Its owner (mode 0600).
@@ -21,14 +21,14 @@ pub(super) enum Access {
 
 /// A file that is complete but does not bear its name yet; dropped unpublished, it is removed.
 #[derive(Debug)]
-pub(super) struct NewFile {
+pub(crate) struct NewFile {
     file: NamedTempFile,
     path: PathBuf,
 }
 
 impl NewFile {
     /// Writes `bytes` to a file without a name of its own, beside `path`.
-    pub(super) fn create(path: &Path, bytes: &[u8], access: Access) -> Result<Self, Failure> {
+    pub(crate) fn create(path: &Path, bytes: &[u8], access: Access) -> Result<Self, Failure> {
         let write = || -> io::Result<NamedTempFile> {
             let mut builder = Builder::new();
             builder.prefix(".azconnect-");
@@ -46,7 +46,7 @@ impl NewFile {
     }
 
     /// Gives the file its name. A file that exists is replaced if `force` says so, and kept otherwise.
-    pub(super) fn publish(self, force: bool) -> Result<(), Failure> {
+    pub(crate) fn publish(self, force: bool) -> Result<(), Failure> {
         let Self { file, path } = self;
         let published = if force { file.persist(&path) } else { file.persist_noclobber(&path) };
         match published {
@@ -58,14 +58,14 @@ impl NewFile {
 }
 
 /// Makes the folder and those above it, if they do not exist.
-pub(super) fn make_folder(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|error| {
         Failure::from_error(format!("cannot make the folder `{}`", path.display()), &error)
     })
 }
 
 /// The failure for a file that would be written over.
-pub(super) fn exists(path: &Path) -> Failure {
+pub(crate) fn exists(path: &Path) -> Failure {
     Failure::new(format!("`{}` exists already", path.display()))
         .with_hint("give another name or folder, or write over it with `--force`")
 }

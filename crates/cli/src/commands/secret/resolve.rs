@@ -1,0 +1,98 @@
+//! From references to values.
+//!
+//! Everything that reads more than one secret comes through [`resolve`].
+
+use std::collections::HashMap;
+
+use azconnect_keyvault::{ErrorKind, SecretReference, SecretValue, Vault, Vaults};
+use futures::StreamExt;
+
+use crate::{
+    cloud::Cloud,
+    commands::secret::{get::warn_of_validity, options::Patience, usage},
+    context::Context,
+    failure::{Failure, Status},
+};
+
+/// A secret that somebody asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// Who asks: "variable `DB_PASSWORD`", or a place in a file.
+    pub(super) place: String,
+    /// The reference as it was written, for messages.
+    pub(super) text: String,
+    pub(super) reference: SecretReference,
+}
+
+/// Reads the latest or the named version of each secret, in the order of `wanted`.
+///
+/// A secret is asked for once however often it is wanted, and a vault has one client. The first of `wanted` that
+/// cannot be read fails it all.
+pub(super) async fn resolve(
+    wanted: &[Wanted],
+    patience: &Patience,
+    context: &Context,
+) -> Result<Vec<SecretValue>, Failure> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let vaults = Vaults::new(context.cloud()?.key_vault_domain()?, patience.connector(context)?);
+    let references = wanted.iter().map(|one| one.reference.clone());
+    let outcomes: HashMap<_, _> = vaults.secrets(references, MAX_REQUESTS).collect().await;
+    let mut values = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        match outcomes.get(&one.reference) {
+            Some(Ok(secret)) => {
+                warn_of_validity(secret);
+                values.push(secret.value.clone());
+            }
+            Some(Err(error)) => return Err(explained(&vaults, one, error.clone()).await),
+            None => return Err(Failure::new(format!("`{}` was not read", one.text))),
+        }
+    }
+    Ok(values)
+}
+
+/// The failure to read a secret, with what can be found out about it.
+async fn explained(vaults: &Vaults, one: &Wanted, error: azconnect_keyvault::Error) -> Failure {
+    let error = match vaults.client(one.reference.vault()) {
+        Ok(client) => client.explain(one.reference.name(), error).await,
+        Err(_) => error,
+    };
+    let message = format!("cannot resolve `{}` for {}", one.text, one.place);
+    let failure = Failure::from_error(message, &error);
+    match error.kind() {
+        ErrorKind::Timeout => failure.with_status(Status::TimedOut),
+        _ => failure,
+    }
+}
+
+/// The reference that a text is, or `None` for a text that is something else.
+///
+/// An https URL is a reference if it is the id of a secret in a vault of the cloud in use: URLs are values like
+/// others. What begins as only a reference does must be one.
+pub(super) fn parse(text: &str, cloud: &Cloud) -> Result<Option<SecretReference>, Failure> {
+    if text.starts_with(AKV) || text.starts_with(APP_SERVICE) {
+        return text.parse().map(Some).map_err(usage);
+    }
+    let id = text.parse::<SecretReference>().ok();
+    Ok(id.filter(|reference| cloud.key_vault_url(&vault_of(reference)).is_ok()))
+}
+
+/// The vault's name or URL.
+pub(super) fn vault_of(reference: &SecretReference) -> String {
+    match reference.vault() {
+        Vault::Url(url) => url.as_str().to_owned(),
+        vault => vault.to_string(),
+    }
+}
+
+/// How a reference by the name of its vault begins.
+pub(super) const AKV: &str = "akv:";
+/// How a reference of App Service begins.
+pub(super) const APP_SERVICE: &str = "@Microsoft.KeyVault";
+
+/// Far below what a vault takes (4,000 in ten seconds), also when many jobs start at once.
+///
+/// Spec: <https://learn.microsoft.com/azure/key-vault/general/service-limits>
+const MAX_REQUESTS: usize = 16;
