@@ -14,6 +14,7 @@ mod export;
 mod help;
 mod lake;
 mod secret;
+mod secret_exec;
 mod secret_lifecycle;
 mod sql;
 mod usage;
