@@ -71,6 +71,11 @@ impl SecretVersion {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether both are the same version: digits compare without case.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
 }
 
 impl VaultName {

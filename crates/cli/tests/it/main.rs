@@ -15,6 +15,7 @@ mod help;
 mod lake;
 mod secret;
 mod secret_exec;
+mod secret_fleet;
 mod secret_lifecycle;
 mod sql;
 mod usage;

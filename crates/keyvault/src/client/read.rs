@@ -9,7 +9,7 @@ use futures::{
 use super::{Task, VaultClient};
 use crate::{
     access::Proof,
-    error::Result,
+    error::{Error, Result},
     name::{SecretName, SecretVersion},
     operation::Operation,
     secret::{Secret, SecretProperties},
@@ -25,7 +25,7 @@ impl VaultClient {
     /// - `NotFound`: the vault has no such secret; it may be a deleted one, see
     ///   [`VaultClient::explain`].
     /// - `PermissionDenied`: the caller lacks `Key Vault Secrets User`, the permission `Get` of an
-    ///   access policy, or the firewall refused: [`Error::service_code`](crate::Error::service_code)
+    ///   access policy, or the firewall refused: [`Error::service_code`]
     ///   says which.
     /// - `Disabled`: its latest version is disabled.
     /// - `Unauthenticated`: there is no token for the vault, it refused the token, or it asks for
@@ -108,7 +108,17 @@ impl VaultClient {
                 self.official().get_secret(name.as_str(), Some(options))
             })
             .await?;
-        Secret::from_model(&task, model)
+        let secret = Secret::from_model(&task, model)?;
+        // A proxy that mixes answers up must not hand one secret to those who asked for another.
+        let found = &secret.properties;
+        let is_it = found.name.to_lower_case() == name.to_lower_case()
+            && version
+                .is_none_or(|version| found.version.as_ref().is_some_and(|it| it.is(version)));
+        if is_it {
+            return Ok(secret);
+        }
+        let why = "the answer is about another secret";
+        Err(Error::invalid_response(task.operation, &task.resource, why))
     }
 
     /// The items of all pages, turned into ours.

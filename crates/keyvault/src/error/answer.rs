@@ -50,10 +50,13 @@ impl Answer {
         let body = response
             .and_then(|response| serde_json::from_slice::<Body>(response.body().as_ref()).ok());
         let message = body.as_ref().and_then(|body| body.error.message.as_deref());
-        let message = message.map(VaultMessage::new);
+        // The official client's error would quote the whole body, whatever that is.
+        let message = message.map_or_else(
+            || VaultMessage::new("it is not told why in the form of a vault"),
+            VaultMessage::new,
+        );
         let service_code = message
-            .as_ref()
-            .and_then(VaultMessage::code)
+            .code()
             .or_else(|| body.and_then(|body| body.error.code()))
             .or_else(|| code.clone());
         let headers = response.map(RawResponse::headers);
@@ -68,7 +71,7 @@ impl Answer {
                 retry_after: headers.and_then(retry_after),
                 vault_tenant: Challenge::parse(&challenge).tenant().map(str::to_owned),
             },
-            message,
+            message: Some(message),
         }
     }
 
