@@ -31,10 +31,6 @@ impl Environment {
     }
 
     /// Every variable whose name and value are Unicode.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "programs read the environment here and nowhere else"
-    )]
     #[expect(clippy::unused_self, reason = "a value, so that it is passed and not reached for")]
     pub(crate) fn all(self) -> impl Iterator<Item = (String, SecretString)> {
         std::env::vars_os().filter_map(|(name, value)| {

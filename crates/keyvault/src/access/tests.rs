@@ -1,3 +1,5 @@
+//! Waiting in front of an operation that is allowed and refused in turns.
+
 use std::{cell::RefCell, collections::VecDeque};
 
 use super::*;

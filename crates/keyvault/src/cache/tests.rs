@@ -1,3 +1,5 @@
+//! The cache over a vault that waits for leave and fails when told to.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Notify, Semaphore};

@@ -88,8 +88,7 @@ struct Environment {
 impl Environment {
     async fn read(args: &ExecArgs, context: &Context) -> Result<Self, Failure> {
         let found = variables::collect(args, context)?;
-        let wanted: Vec<_> =
-            found.iter().filter_map(|(_, value)| value.wanted().cloned()).collect();
+        let wanted: Vec<_> = found.values().filter_map(|value| value.wanted().cloned()).collect();
         let mut values = resolve(&wanted, &args.patience, context).await?.into_iter();
         let (mut variables, mut secrets) = (Vec::new(), Vec::new());
         for (name, value) in found {

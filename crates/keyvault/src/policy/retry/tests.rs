@@ -1,3 +1,5 @@
+//! The policy in front of a vault of canned outcomes, on a clock that never waits.
+
 use std::collections::VecDeque;
 
 use azure_core::http::{AsyncRawResponse, Url};

@@ -148,8 +148,10 @@ const KEPT_BY_PERCENT_ENCODING: [fn(u8) -> bool; 5] = [
     |byte| byte.is_ascii_graphic() && !b"\"#<>?`{}/:;=@[\\]^|".contains(&byte),
 ];
 
+type Escapes = fn(char) -> bool;
+
 /// Which characters are written as `\u` and four digits although JSON does not ask for it.
-const ESCAPED_IN_JSON: [(fn(char) -> bool, &[u8; 16]); 4] = [
+const ESCAPED_IN_JSON: [(Escapes, &[u8; 16]); 4] = [
     // Nothing, as JavaScript, serde and `jq` do
     (|_| false, LOWER),
     // Python

@@ -1,3 +1,5 @@
+//! Templates, from the text to the text.
+
 use super::*;
 
 const ID: &str = "https://kv-demo.vault.azure.net/secrets/db";
