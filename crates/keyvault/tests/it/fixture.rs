@@ -3,14 +3,14 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use azconnect_emulators::{Config, Emulators};
 use azconnect_keyvault::{
-    RetryOptions, SecretName, VaultClient,
+    Clock, RetryOptions, SecretName, VaultClient, VaultClientBuilder,
     azure_core::{
         self,
         credentials::{AccessToken, TokenCredential, TokenRequestOptions},
@@ -43,11 +43,25 @@ impl Fixture {
 
     /// A client with every check of the official one on, and no retries to wait for.
     pub(crate) fn client_of(&self, url: &str, credential: Arc<dyn TokenCredential>) -> VaultClient {
-        VaultClient::builder(Url::parse(url).unwrap(), credential)
-            .with_transport(self.transport())
-            .with_retry(RetryOptions::none())
-            .build()
-            .unwrap()
+        self.builder(url, credential).with_retry(RetryOptions::none()).build().unwrap()
+    }
+
+    /// A client with retries, that waits a hundredth of the time.
+    pub(crate) fn patient_client(&self, clock: Arc<HastyClock>) -> VaultClient {
+        self.builder(VAULT, self.credential("uami-demo")).with_clock(clock).build().unwrap()
+    }
+
+    pub(crate) fn builder(
+        &self,
+        url: &str,
+        credential: Arc<dyn TokenCredential>,
+    ) -> VaultClientBuilder {
+        VaultClient::builder(Url::parse(url).unwrap(), credential).with_transport(self.transport())
+    }
+
+    /// How many requests the vault has got.
+    pub(crate) fn requests(&self) -> u64 {
+        self.emulators.key_vault_requests().values().sum()
     }
 
     fn transport(&self) -> Transport {
@@ -75,6 +89,29 @@ impl Fixture {
 
 pub(crate) fn name(name: &str) -> SecretName {
     SecretName::new(name).unwrap()
+}
+
+/// A clock on which no time goes by but in pauses, of which it waits for a hundredth, and which it
+/// remembers. So a machine that is busy elsewhere misses no deadline.
+#[derive(Debug, Default)]
+pub(crate) struct HastyClock(Mutex<Vec<std::time::Duration>>);
+
+impl HastyClock {
+    pub(crate) fn pauses(&self) -> Vec<std::time::Duration> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl Clock for HastyClock {
+    fn elapsed(&self) -> std::time::Duration {
+        self.0.lock().unwrap().iter().sum()
+    }
+
+    async fn sleep(&self, pause: std::time::Duration) {
+        tokio::time::sleep(pause / 100).await;
+        self.0.lock().unwrap().push(pause);
+    }
 }
 
 /// Resolves every name to one address, port included; there is no other network.

@@ -6,6 +6,13 @@
     reason = "a failing test should say where"
 )]
 
+mod access;
+#[cfg(feature = "certificate")]
+mod certificate;
+mod challenge;
 mod failures;
 mod fixture;
+mod fleet;
 mod read;
+mod rotation;
+mod write;
