@@ -61,6 +61,17 @@ pub(crate) fn default_transport(connect_timeout: Duration, proxy: Proxy) -> Resu
     finish(client(connect_timeout, proxy))
 }
 
+/// Builds the client for an endpoint of this machine that is asked without TLS.
+///
+/// It trusts nobody, since it meets no certificate: to read those of the system, as every other client does when it is
+/// made, takes longer than to get the token.
+pub(crate) fn plain_transport(connect_timeout: Duration) -> Result<Transport> {
+    let builder = client(connect_timeout, Proxy::Never);
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = builder.tls_certs_only(std::iter::empty());
+    finish(builder)
+}
+
 /// A client that follows no redirect: a token request is answered where it was sent, or not at all.
 pub(crate) fn client(connect_timeout: Duration, proxy: Proxy) -> reqwest::ClientBuilder {
     let mut builder = reqwest::Client::builder()

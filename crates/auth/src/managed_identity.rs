@@ -199,6 +199,9 @@ impl ManagedIdentityCredentialBuilder {
                 thumbprint::transport(*thumbprint, CONNECT_TIMEOUT)?
             }
             (_, Some(transport)) => transport.clone(),
+            (source, None) if source.endpoint().scheme() == "http" => {
+                http::plain_transport(CONNECT_TIMEOUT)?
+            }
             (_, None) => http::default_transport(CONNECT_TIMEOUT, Proxy::Never)?,
         };
         let endpoint = Endpoint {
