@@ -72,7 +72,7 @@ pub(super) fn measure(workspace: &Workspace, arguments: &BenchArguments) -> Resu
         ("library, once", library(1)),
         ("library, many times", library(1 + CONVERSIONS)),
     ]
-    .map(|(name, command)| Contender { name, command, environment: Vec::new() });
+    .map(|(name, command)| Contender { name, command, environment: Vec::new(), stdout: None });
     // Milliseconds vary more than seconds do.
     let rounds = arguments.rounds * 10;
     let costs = run_rounds(workspace, Command::new("env"), &contenders, rounds)?;

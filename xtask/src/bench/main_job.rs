@@ -70,7 +70,7 @@ fn ours(workspace: &Workspace) -> Contender {
         ]
         .map(Into::into),
     );
-    Contender { name: "azconnect", command, environment: Vec::new() }
+    Contender { name: "azconnect", command, environment: Vec::new(), stdout: None }
 }
 
 fn guide(workspace: &Workspace, stage: &Stage) -> Contender {
@@ -91,5 +91,6 @@ fn guide(workspace: &Workspace, stage: &Stage) -> Contender {
             ("MSSQL_EXTRA", "TrustServerCertificate=yes;"),
             ("MSSQL_HOST", "$AZCONNECT_EMULATE_SQL_SERVER"),
         ],
+        stdout: None,
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Contender {
     pub(crate) command: Vec<OsString>,
     /// Extra variables; `$NAME` in a value is what `azconnect-emulate run` set for NAME.
     pub(crate) environment: Vec<(&'static str, &'static str)>,
+    /// What it must print, if that is known; compared once, in a run that does not count.
+    pub(crate) stdout: Option<String>,
 }
 
 /// What a contender cost: the median of its rounds.
@@ -55,7 +57,12 @@ pub(crate) fn measure(
             let words: Vec<_> =
                 contender.command.iter().map(|word| word.to_string_lossy()).collect();
             let environment: HashMap<_, _> = contender.environment.iter().copied().collect();
-            json!({"name": contender.name, "command": words, "environment": environment})
+            json!({
+                "name": contender.name,
+                "command": words,
+                "environment": environment,
+                "stdout": contender.stdout,
+            })
         })
         .collect();
     fs::write(&plan, serde_json::to_vec(&json!({"rounds": rounds, "contenders": commands}))?)?;
