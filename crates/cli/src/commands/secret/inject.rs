@@ -24,11 +24,11 @@ use crate::{
 #[command(after_help = EXAMPLES)]
 pub(super) struct InjectArgs {
     /// The template; default: stdin
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     in_file: Option<PathBuf>,
 
     /// File to write, readable by its owner alone; default: stdout
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     out_file: Option<PathBuf>,
 
     /// Write over a file that is there
