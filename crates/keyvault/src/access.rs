@@ -93,7 +93,10 @@ impl Access {
                 Ok(value) => {
                     in_a_row += 1;
                     if in_a_row >= needed {
-                        self.proven.store(proof == Proof::Repeated, Ordering::Relaxed);
+                        // One change that was allowed proves nothing, and disproves nothing either.
+                        if proof == Proof::Repeated {
+                            self.proven.store(true, Ordering::Relaxed);
+                        }
                         return Ok(value);
                     }
                     BETWEEN_SUCCESSES

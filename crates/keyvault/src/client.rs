@@ -137,11 +137,17 @@ impl VaultClient {
         F: Fn() -> Fut,
         Fut: Future<Output = azure_core::Result<Response<T>>>,
     {
-        self.granted(task, proof, || async {
-            let response = send().await.map_err(|source| self.failed(task, source))?;
-            response.into_model().map_err(|source| self.failed(task, source))
-        })
-        .await
+        self.granted(task, proof, || self.answer(task, send())).await
+    }
+
+    /// Sends a request, whether the caller may or not.
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        task: &Task,
+        send: impl Future<Output = azure_core::Result<Response<T>>>,
+    ) -> Result<T> {
+        let response = send.await.map_err(|source| self.failed(task, source))?;
+        response.into_model().map_err(|source| self.failed(task, source))
     }
 
     /// Does something once the caller may, if waiting for that was asked for.

@@ -66,6 +66,15 @@ async fn what_was_proven_is_not_proven_again_until_it_is_refused() {
 }
 
 #[tokio::test]
+async fn a_change_leaves_the_proof_as_it_is() {
+    let access = quarter_of_an_hour();
+    assert_eq!(wait(&access, Proof::Once, "y").await.1, 1);
+    assert_eq!(wait(&access, Proof::Repeated, "yyy").await.1, 3);
+    assert_eq!(wait(&access, Proof::Once, "y").await.1, 1);
+    assert_eq!(wait(&access, Proof::Repeated, "y").await.1, 1);
+}
+
+#[tokio::test]
 async fn a_change_is_made_once() {
     let (outcome, calls, _) = wait(&quarter_of_an_hour(), Proof::Once, "nny").await;
     outcome.unwrap();

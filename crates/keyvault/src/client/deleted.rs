@@ -35,7 +35,8 @@ impl VaultClient {
     /// vault does by itself after 7 to 90 days.
     ///
     /// Returns once the deletion is done: some seconds later than the vault answers. If the caller
-    /// may not look at deleted secrets, it returns at once.
+    /// may not look at deleted secrets, it returns at once; a client that waits for roles looks for
+    /// a minute.
     ///
     /// # Errors
     /// - `NotFound`: there is no such secret.
@@ -54,7 +55,7 @@ impl VaultClient {
         let model: models::DeletedSecret =
             self.out_of_limbo(|| self.call(&task, Proof::Once, delete)).await?;
         let deleted = DeletedSecret::from_secret(&task, model)?;
-        self.until_there(&task, || async { self.deleted_secret(name).await.map(drop) }).await?;
+        self.until_there(&task, || self.look_at_deleted(name)).await?;
         Ok(deleted)
     }
 
@@ -116,7 +117,7 @@ impl VaultClient {
         let model: models::Secret =
             self.out_of_limbo(|| self.call(&task, Proof::Once, recover)).await?;
         let properties = SecretProperties::from_secret(&task, model)?;
-        self.until_there(&task, || async { self.secret(name).await.map(drop) }).await?;
+        self.until_there(&task, || self.look_at_recovered(name)).await?;
         Ok(properties)
     }
 
@@ -159,7 +160,23 @@ impl VaultClient {
         }
     }
 
+    async fn look_at_deleted(&self, name: &SecretName) -> Result<()> {
+        let task = self.task(Operation::GetDeletedSecret, name, None);
+        let get = self.official().get_deleted_secret(name.as_str(), None);
+        let model: models::DeletedSecret = self.answer(&task, get).await?;
+        DeletedSecret::from_secret(&task, model).map(drop)
+    }
+
+    async fn look_at_recovered(&self, name: &SecretName) -> Result<()> {
+        let task = self.task(Operation::GetSecret, name, None);
+        let get = self.official().get_secret(name.as_str(), None);
+        let model: models::Secret = self.answer(&task, get).await?;
+        SecretProperties::from_secret(&task, model).map(drop)
+    }
+
     /// Looks until the vault shows what `task` has asked for. Whoever may not look does not wait.
+    /// But where roles are waited for, one that is missing may just not have come everywhere: it is
+    /// given as long as the vault is.
     async fn until_there<F, Fut>(&self, task: &Task, look: F) -> Result<()>
     where
         F: Fn() -> Fut,
@@ -170,6 +187,13 @@ impl VaultClient {
             match look().await {
                 Ok(()) => return Ok(()),
                 Err(error) => match error.kind() {
+                    ErrorKind::PermissionDenied
+                        if error.is_missing_role()
+                            && self.inner.access.is_some()
+                            && self.waits_on(began) =>
+                    {
+                        self.clock().sleep(LIMBO_PAUSE).await;
+                    }
                     ErrorKind::PermissionDenied | ErrorKind::Disabled => return Ok(()),
                     ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Deleted
                         if self.waits_on(began) =>

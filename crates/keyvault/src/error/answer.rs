@@ -83,6 +83,8 @@ impl Answer {
 pub(super) fn kind_of(status: u16, code: Option<&str>) -> ErrorKind {
     match (status, code) {
         (_, Some("SecretDisabled")) => ErrorKind::Disabled,
+        // A 403, but no role would help: it is the certificate that has to be changed.
+        (_, Some(MANAGED)) => ErrorKind::Conflict,
         (400, _) => ErrorKind::InvalidInput,
         (401, _) => ErrorKind::Unauthenticated,
         (403, _) => ErrorKind::PermissionDenied,
@@ -154,6 +156,9 @@ impl Detail {
     }
 }
 
+/// The secret is the private key of a certificate.
+pub(super) const MANAGED: &str = "SecretManagedByKeyVault";
+
 const X_MS_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 
 #[cfg(test)]
@@ -169,6 +174,7 @@ mod tests {
             (403, Some("ForbiddenByPolicy"), ErrorKind::PermissionDenied),
             (403, Some("ForbiddenByFirewall"), ErrorKind::PermissionDenied),
             (403, Some("SecretDisabled"), ErrorKind::Disabled),
+            (403, Some("SecretManagedByKeyVault"), ErrorKind::Conflict),
             (403, None, ErrorKind::PermissionDenied),
             (404, Some("SecretNotFound"), ErrorKind::NotFound),
             (408, None, ErrorKind::Timeout),

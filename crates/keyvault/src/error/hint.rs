@@ -1,6 +1,6 @@
 //! What to try next, in one sentence.
 
-use super::{ErrorKind, Facts};
+use super::{ErrorKind, Facts, answer::MANAGED};
 use crate::operation::Operation;
 
 /// The hint for an answer; `vault` is the host.
@@ -20,6 +20,13 @@ pub(super) fn of(
             "{vault} uses access policies: give the identity the permission `{}` on secrets there",
             operation.permission()
         ),
+        // A missing role has a code of its own.
+        (ErrorKind::PermissionDenied, Some("Forbidden")) if operation == Operation::PurgeSecret => {
+            format!(
+                "{vault} is protected against purging: it purges deleted secrets by itself when \
+                 the time to recover them is over"
+            )
+        }
         (ErrorKind::PermissionDenied, _) => format!(
             "assign the role `{}` on {vault} to the identity, whose ids the cause names; a new \
              assignment can take ten minutes to work",
@@ -34,6 +41,9 @@ pub(super) fn of(
         }
         (ErrorKind::Conflict, Some("ObjectIsBeingDeleted" | "ObjectIsBeingRecovered")) => {
             "try again in some seconds: the vault is still at it".to_owned()
+        }
+        (ErrorKind::Conflict, Some(MANAGED)) => {
+            "the secret is the private key of a certificate: do this to the certificate".to_owned()
         }
         (ErrorKind::Disabled, _) => "enable it again, or ask for another version".to_owned(),
         (ErrorKind::Connect, _) => format!(

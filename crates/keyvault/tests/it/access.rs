@@ -71,6 +71,18 @@ async fn a_change_is_made_once_however_long_it_was_waited_for() {
 }
 
 #[tokio::test]
+async fn a_change_does_not_put_access_in_doubt_again() {
+    let fixture = Fixture::start().await;
+    let client = waiting(&fixture, QUARTER_HOUR);
+    let demo = name("demo-secret");
+    client.secret(&demo).await.unwrap();
+    client.set_secret(&demo, SetSecret::new("1".to_owned())).await.unwrap();
+    let before = fixture.requests();
+    client.secret(&demo).await.unwrap();
+    assert_eq!(fixture.requests(), before + 1);
+}
+
+#[tokio::test]
 async fn waiting_ends_at_the_deadline_with_the_last_refusal() {
     let mut config = Config::default();
     config.role_assignments.retain(|one| one.role != Role::KeyVaultSecretsOfficer);

@@ -165,3 +165,20 @@ async fn what_is_no_certificate_is_refused_without_quoting_it() {
     let error = VaultCertificate::from_secret(&bare).unwrap_err();
     assert!(error.to_string().contains("its content type is `none`"), "{error}");
 }
+
+#[tokio::test]
+async fn the_secret_of_a_certificate_is_changed_through_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = vault_with(&issue(), folder.path()).await;
+    let client = fixture.client();
+    let pem = name("pem");
+    for error in [
+        client.set_secret(&pem, SetSecret::new("1".to_owned())).await.unwrap_err(),
+        client.delete_secret(&pem).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+        assert_eq!(error.service_code(), Some("SecretManagedByKeyVault"));
+        assert!(error.hint().unwrap().contains("do this to the certificate"), "{error:?}");
+    }
+    client.certificate(&pem, None).await.unwrap();
+}

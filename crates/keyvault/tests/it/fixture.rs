@@ -10,7 +10,7 @@ use std::{
 
 use azconnect_emulators::{Config, Emulators};
 use azconnect_keyvault::{
-    Clock, RetryOptions, SecretName, VaultClient, VaultClientBuilder,
+    Clock, Error, RetryOptions, SecretName, VaultClient, VaultClientBuilder,
     azure_core::{
         self,
         credentials::{AccessToken, TokenCredential, TokenRequestOptions},
@@ -59,6 +59,11 @@ impl Fixture {
         VaultClient::builder(Url::parse(url).unwrap(), credential).with_transport(self.transport())
     }
 
+    /// How many requests the vault has got for this: `GET /secrets/demo-secret`.
+    pub(crate) fn requests_for(&self, what: &str) -> u64 {
+        self.emulators.key_vault_requests().get(what).copied().unwrap_or_default()
+    }
+
     /// How many requests the vault has got.
     pub(crate) fn requests(&self) -> u64 {
         self.emulators.key_vault_requests().values().sum()
@@ -89,6 +94,17 @@ impl Fixture {
 
 pub(crate) fn name(name: &str) -> SecretName {
     SecretName::new(name).unwrap()
+}
+
+/// What an error and all of its causes say, to people and to programmers.
+pub(crate) fn all_said(error: &Error) -> String {
+    let mut said = format!("{error}\n{error:?}\n{:?}", error.hint());
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        said.push_str(&format!("\n{error}\n{error:?}"));
+        cause = error.source();
+    }
+    said
 }
 
 /// A clock on which no time goes by but in pauses, of which it waits for a hundredth, and which it

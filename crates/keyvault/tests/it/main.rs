@@ -10,6 +10,7 @@ mod access;
 #[cfg(feature = "certificate")]
 mod certificate;
 mod challenge;
+mod deleted;
 mod failures;
 mod fixture;
 mod fleet;

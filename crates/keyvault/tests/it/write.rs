@@ -157,6 +157,9 @@ async fn a_vault_may_be_protected_against_purging() {
     client.delete_secret(&name("demo-secret")).await.unwrap();
     let error = client.purge_secret(&name("demo-secret")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    // No role would help, and none is asked for.
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("protected against purging") && !hint.contains("role"), "{hint}");
     client.recover_secret(&name("demo-secret")).await.unwrap();
 }
 
