@@ -107,28 +107,38 @@ async fn handshake(issued: &Issued, identity: TlsIdentity) {
         .with_client_cert_verifier(verifier.build().unwrap())
         .with_single_cert(server_chain, PrivatePkcs8KeyDer::from(server_key).into())
         .unwrap();
-    let client = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain.clone(), key)
-        .unwrap();
+    let client = || {
+        ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(Arc::clone(&roots))
+    };
+    assert!(greet(server.clone(), client().with_no_client_auth()).await.is_err());
+    let client = client().with_client_auth_cert(chain.clone(), key).unwrap();
+    assert_eq!(greet(server, client).await.unwrap(), chain);
+}
+
+/// Lets the server say hello to the client; the certificates that the client showed.
+async fn greet(
+    server: ServerConfig,
+    client: ClientConfig,
+) -> std::io::Result<Vec<CertificateDer<'static>>> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serve = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let mut stream = TlsAcceptor::from(Arc::new(server)).accept(stream).await.unwrap();
-        stream.write_all(b"hello").await.unwrap();
-        stream.shutdown().await.unwrap();
-        stream.get_ref().1.peer_certificates().unwrap().to_vec()
+        let mut stream = TlsAcceptor::from(Arc::new(server)).accept(stream).await?;
+        stream.write_all(b"hello").await?;
+        stream.shutdown().await?;
+        Ok(stream.get_ref().1.peer_certificates().unwrap().to_vec())
     });
     let stream = TcpStream::connect(address).await.unwrap();
     let host = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(client)).connect(host, stream).await.unwrap();
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(host, stream).await?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
+    stream.read_to_string(&mut text).await?;
     assert_eq!(text, "hello");
-    assert_eq!(serve.await.unwrap(), chain);
+    serve.await.unwrap()
 }
 
 #[tokio::test]

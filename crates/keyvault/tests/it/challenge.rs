@@ -29,6 +29,25 @@ async fn a_challenge_that_points_to_a_foreign_domain_gets_no_token() {
 }
 
 #[tokio::test]
+async fn a_foreign_challenge_is_not_remembered() {
+    let fixture = Fixture::start().await;
+    let faults = fixture.emulators.faults();
+    faults.break_key_vault(KeyVaultFault::ForeignChallenge, Lasting::Requests(1));
+    let credential = fixture.credential("uami-demo");
+    let client = fixture.client_of(VAULT, credential.clone());
+    client.secret(&name("demo-secret")).await.unwrap_err();
+    client.secret(&name("demo-secret")).await.unwrap();
+    assert_eq!(credential.calls(), 1);
+
+    // In answer to a good token it is refused just the same.
+    faults.break_key_vault(KeyVaultFault::ForeignChallenge, Lasting::Requests(1));
+    let error = client.secret(&name("demo-secret")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert_eq!(credential.calls(), 1);
+    client.secret(&name("demo-secret")).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_vault_of_another_tenant_is_told_from_other_refusals() {
     let tenant = "77777777-7777-7777-7777-777777777777";
     let mut config = Config::default();

@@ -7,9 +7,11 @@
 )]
 
 mod access;
+mod backup;
 #[cfg(feature = "certificate")]
 mod certificate;
 mod challenge;
+mod cut;
 mod deleted;
 mod failures;
 mod fixture;
