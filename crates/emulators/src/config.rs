@@ -538,7 +538,7 @@ mod tests {
             .skip(1)
             .filter_map(|rest| rest.split("```").next())
             .collect();
-        assert_eq!(blocks.len(), 3);
+        assert_eq!(blocks.len(), 4);
         for block in blocks {
             if let Err(error) = Config::from_json(block) {
                 panic!("{error}: {block}");
