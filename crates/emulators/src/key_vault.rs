@@ -72,13 +72,17 @@ struct Operation<'a> {
     now: OffsetDateTime,
 }
 
-async fn answer(State(service): State<Arc<KeyVault>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let limit = match parts.uri.path().trim_matches('/') {
+/// How many bytes the body of a request may have.
+fn longest_body(parts: &axum::http::request::Parts) -> usize {
+    match parts.uri.path().trim_matches('/') {
         "secrets/restore" => MAX_BACKUP_BYTES,
         _ => MAX_BODY_BYTES,
-    };
-    let body = match axum::body::to_bytes(body, limit).await {
+    }
+}
+
+async fn answer(State(service): State<Arc<KeyVault>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match axum::body::to_bytes(body, longest_body(&parts)).await {
         Ok(body) => body,
         Err(_) => return refuse(&parts, Failure::BodyTooLong),
     };

@@ -115,7 +115,8 @@ fn secret_id(text: &str) -> Result<SecretReference> {
         ["secrets", name, version] => (name, Some(version)),
         _ => return Err(unknown_spelling()),
     };
-    let extra = !url.username().is_empty()
+    let extra = url.scheme() != "https"
+        || !url.username().is_empty()
         || url.password().is_some()
         || url.query().is_some()
         || url.fragment().is_some();
@@ -205,6 +206,7 @@ mod tests {
             "https://kv-demo.vault.azure.net/keys/db",
             "https://user:hunter2@kv-demo.vault.azure.net/secrets/db",
             "https://kv-demo.vault.azure.net/secrets/db?sig=hunter2",
+            "@Microsoft.KeyVault(SecretUri=http://kv-demo.vault.azure.net/secrets/db)",
             "@Microsoft.KeyVault(VaultName=kv-demo)",
             "@Microsoft.KeyVault(SecretUri=https://kv-demo.vault.azure.net/secrets/db;X=1)",
         ] {

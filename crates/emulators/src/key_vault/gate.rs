@@ -16,7 +16,7 @@ use axum::{
 };
 
 use super::{
-    KeyVault, MAX_BODY_BYTES,
+    KeyVault,
     failure::Failure,
     guard::{self, Guard},
     refuse,
@@ -51,7 +51,7 @@ pub(super) async fn pass(
 async fn answer(service: &KeyVault, came: Instant, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     // Read even for those who are sent away: a connection does not outlive a body left unread.
-    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
+    let Ok(body) = axum::body::to_bytes(body, super::longest_body(&parts)).await else {
         return refuse(&parts, Failure::BodyTooLong);
     };
     let faults = &service.state.faults;

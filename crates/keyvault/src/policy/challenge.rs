@@ -59,9 +59,12 @@ impl ChallengePolicy {
         let policy =
             Self { vault, known: OnceLock::new(), fetching: tokio::sync::Mutex::default() };
         if let Some(resource) = resource {
-            let header = ["Bearer resource=\"", resource, "\""].concat();
-            policy.check(&Challenge::parse(&header))?;
-            policy.known.get_or_init(|| header);
+            let challenge =
+                Challenge { resource: Some(resource.to_owned()), ..Challenge::default() };
+            policy.check(&challenge)?;
+            if let Some(header) = challenge.to_header() {
+                policy.known.get_or_init(|| header);
+            }
         }
         Ok(policy)
     }
@@ -83,11 +86,20 @@ impl ChallengePolicy {
             return Err(azure_core::Error::with_message(ErrorKind::Other, "no transport"));
         };
         let response = first.send(context, request, rest).await?;
-        if response.status() == StatusCode::Unauthorized {
-            let challenge = response.headers().get_optional_str(&WWW_AUTHENTICATE);
-            self.check(&challenge.map(Challenge::parse).unwrap_or_default())?;
+        if response.status() != StatusCode::Unauthorized {
+            return Ok(response);
         }
-        Ok(response)
+        let (status, mut headers, body) = response.deconstruct();
+        let challenge = headers.get_optional_str(&WWW_AUTHENTICATE).map(Challenge::parse);
+        let challenge = challenge.unwrap_or_default();
+        self.check(&challenge)?;
+        // The official authorization reads the header in a way of its own: what it finds must be
+        // what was checked here, whatever else the header says.
+        match challenge.to_header() {
+            Some(header) => headers.insert(WWW_AUTHENTICATE, header),
+            None => drop(headers.remove(WWW_AUTHENTICATE)),
+        }
+        Ok(AsyncRawResponse::new(status, headers, Box::pin(body)))
     }
 
     /// Refuses a challenge for the tokens of another service. A vault's host is one label below the
@@ -97,7 +109,9 @@ impl ChallengePolicy {
         let vault = self.vault.host_str().unwrap_or_default();
         let domain = vault.split_once('.').map(|(_, domain)| domain);
         let url = Url::parse(resource).ok();
-        if domain.is_some() && url.as_ref().and_then(Url::host_str) == domain {
+        // A quote would end the value in the header that is made of it.
+        let is_own = domain.is_some() && url.as_ref().and_then(Url::host_str) == domain;
+        if is_own && !resource.contains('"') {
             return Ok(());
         }
         Err(Foreign::Challenge { resource: resource.clone(), vault: vault.to_owned() })
@@ -168,6 +182,16 @@ impl Challenge {
         challenge
     }
 
+    /// The same as the value of a header, if it says what the token must be for.
+    fn to_header(&self) -> Option<String> {
+        let resource = self.resource.as_deref()?;
+        let authority = self
+            .authorization
+            .as_deref()
+            .map_or_else(String::new, |authority| ["authorization=\"", authority, "\", "].concat());
+        Some(["Bearer ", &authority, "resource=\"", resource, "\""].concat())
+    }
+
     /// The tenant whose tokens the vault accepts.
     pub(crate) fn tenant(&self) -> Option<&str> {
         let (_, tenant) = self.authorization.as_deref()?.trim_end_matches('/').rsplit_once('/')?;
@@ -219,6 +243,24 @@ mod tests {
         let scope = Challenge::parse("bearer scope=\"https://managedhsm.azure.net/.default\"");
         assert_eq!(scope.resource.as_deref(), Some("https://managedhsm.azure.net"));
         assert_eq!(scope.tenant(), None);
+    }
+
+    #[test]
+    fn a_challenge_is_passed_on_with_nothing_else_in_it() {
+        for header in [
+            REAL,
+            "Bearer resource=\"https://a.example\"",
+            "Bearer xresource=\"https://b.example\", scope=\"https://a.example/.default\", a=\"b\"",
+        ] {
+            let challenge = Challenge::parse(header);
+            let passed_on = challenge.to_header().unwrap();
+            assert_eq!(Challenge::parse(&passed_on), challenge, "{passed_on}");
+            assert!(!passed_on.contains("b.example"), "{passed_on}");
+        }
+        assert_eq!(
+            Challenge::parse("Bearer authorization=\"https://a.example/t\"").to_header(),
+            None
+        );
     }
 
     #[test]

@@ -4,15 +4,19 @@ use std::{error::Error as _, sync::Arc};
 
 use azconnect_emulators::{Config, KeyVaultFault, Lasting, TenantConfig};
 use azconnect_keyvault::{
-    ErrorKind, RetryOptions,
+    ErrorKind, RetryOptions, VaultClient,
     azure_core::{
         self, Bytes,
-        http::{AsyncRawResponse, HttpClient, Request, StatusCode, Transport, headers::Headers},
+        credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+        http::{
+            AsyncRawResponse, HttpClient, Request, StatusCode, Transport, Url,
+            headers::{Headers, WWW_AUTHENTICATE},
+        },
     },
 };
 use futures::TryStreamExt;
 
-use crate::fixture::{Fixture, VAULT, name};
+use crate::fixture::{Credential, Fixture, VAULT, name};
 
 #[tokio::test]
 async fn a_challenge_that_points_to_a_foreign_domain_gets_no_token() {
@@ -78,6 +82,92 @@ async fn the_challenge_is_asked_for_once_or_not_at_all() {
         .unwrap();
     knowing.secret(&name).await.unwrap();
     assert_eq!(fixture.requests(), 52);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn first_requests_of_many_threads_all_get_their_answer() {
+    let fixture = Fixture::start().await;
+    for _ in 0..5 {
+        let slow = Arc::new(Slow(fixture.credential("uami-demo")));
+        let (client, before) = (fixture.client_of(VAULT, slow), fixture.requests());
+        let tasks = (0..50).map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.secret(&name("demo-secret")).await })
+        });
+        for outcome in futures::future::join_all(tasks).await {
+            outcome.unwrap().unwrap();
+        }
+        assert_eq!(fixture.requests(), before + 51);
+    }
+}
+
+/// A credential that has to ask somebody for the token, as they all do.
+#[derive(Debug)]
+struct Slow(Arc<Credential>);
+
+#[async_trait::async_trait]
+impl TokenCredential for Slow {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        self.0.get_token(scopes, options).await
+    }
+}
+
+/// Answers every request with one challenge, and notes which scopes tokens were asked for.
+#[derive(Debug)]
+struct Challenging {
+    header: &'static str,
+    scopes: std::sync::Mutex<Vec<String>>,
+}
+
+#[async_trait::async_trait]
+impl HttpClient for Challenging {
+    async fn execute_request(&self, _: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let mut headers = Headers::new();
+        headers.insert(WWW_AUTHENTICATE, self.header);
+        Ok(AsyncRawResponse::from_bytes(StatusCode::Unauthorized, headers, Bytes::new()))
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Challenging {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.scopes.lock().unwrap().extend(scopes.iter().map(|scope| (*scope).to_owned()));
+        let until = time::OffsetDateTime::now_utc() + time::Duration::HOUR;
+        Ok(AccessToken::new("a token", until))
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_that_can_be_read_in_two_ways_gets_no_other_token() {
+    for header in [
+        r#"Bearer resource="https://azure.net", resource="https://vault.azure.net""#,
+        r#"Bearer scope="https://net/.default", resource="https://vault.azure.net""#,
+        r#"Bearer xresource="https://azure.net", resource="https://vault.azure.net""#,
+        r#"Bearer xresource="https://azure.net""#,
+        r#"Bearer realm=" resource="https://azure.net""#,
+    ] {
+        let service = Arc::new(Challenging { header, scopes: Default::default() });
+        let client = VaultClient::builder(Url::parse(VAULT).unwrap(), service.clone())
+            .with_transport(Transport::new(service.clone()))
+            .with_retry(RetryOptions::none())
+            .build()
+            .unwrap();
+        client.secret(&name("demo-secret")).await.unwrap_err();
+        let scopes = service.scopes.lock().unwrap().clone();
+        assert!(
+            scopes.iter().all(|scope| scope == "https://vault.azure.net/.default"),
+            "{header}: {scopes:?}"
+        );
+    }
 }
 
 #[tokio::test]
