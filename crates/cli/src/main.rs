@@ -15,6 +15,7 @@ mod context;
 mod credential;
 mod environment;
 mod failure;
+mod input;
 mod logging;
 mod new_file;
 mod printer;

@@ -1,21 +1,18 @@
 //! `azconnect secret backup` and `restore`.
 
-use std::{
-    fs, io,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use azconnect_keyvault::SecretBackup;
 use clap::Args;
 
 use crate::{
     commands::secret::{
-        options::{Patience, SecretArg},
+        options::{Patience, SecretArg, explained},
         record::PropertiesRecord,
     },
     context::Context,
     failure::Failure,
+    input,
     new_file::{Access, NewFile, exists},
 };
 
@@ -61,10 +58,8 @@ pub(super) async fn backup(args: BackupArgs, context: &Context) -> Result<(), Fa
         return Err(exists(&args.out_file));
     }
     let client = args.patience.client(&target.vault, context)?;
-    let backup = match client.back_up_secret(&target.name).await {
-        Ok(backup) => backup,
-        Err(error) => return Err(client.explain(&target.name, error).await.into()),
-    };
+    let backup = client.back_up_secret(&target.name).await;
+    let backup = explained(backup, &client, &target.name).await?;
     if to_stdout {
         return context.printer().raw(backup.as_bytes());
     }
@@ -73,23 +68,12 @@ pub(super) async fn backup(args: BackupArgs, context: &Context) -> Result<(), Fa
 
 /// Runs `secret restore`.
 pub(super) async fn restore(args: RestoreArgs, context: &Context) -> Result<(), Failure> {
-    let bytes = if args.file == Path::new("-") {
-        let mut bytes = Vec::new();
-        io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        fs::File::open(&args.file).and_then(|file| {
-            let mut bytes = Vec::new();
-            file.take(MAX_BYTES).read_to_end(&mut bytes).map(|_| bytes)
-        })
-    };
-    let bytes = bytes.map_err(|error| {
-        Failure::from_error(format!("cannot read `{}`", args.file.display()), &error)
-    })?;
-    if bytes.is_empty() || bytes.len() as u64 == MAX_BYTES {
+    let mut bytes = input::read(Some(&args.file), MAX_BYTES)?;
+    if bytes.is_empty() || bytes.len() as u64 >= MAX_BYTES {
         return Err(Failure::new(format!("`{}` is no backup of a secret", args.file.display())));
     }
     let client = args.patience.client(&args.vault, context)?;
-    let restored = client.restore_secret(&SecretBackup::new(bytes)).await?;
+    let restored = client.restore_secret(&SecretBackup::new(std::mem::take(&mut *bytes))).await?;
     PropertiesRecord::from(restored).print(context.printer())
 }
 

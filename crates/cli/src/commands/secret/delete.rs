@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     commands::secret::{
-        options::{Patience, SecretArg},
+        options::{Patience, SecretArg, explained},
         record::PropertiesRecord,
     },
     context::Context,
@@ -73,10 +73,8 @@ pub(super) async fn delete(args: DeleteArgs, context: &Context) -> Result<(), Fa
             .with_hint("add `--yes`; it can be recovered until the vault purges it"));
     }
     let client = args.patience.client(&target.vault, context)?;
-    let deleted = match client.delete_secret(&target.name).await {
-        Ok(deleted) => deleted,
-        Err(error) => return Err(client.explain(&target.name, error).await.into()),
-    };
+    let deleted = client.delete_secret(&target.name).await;
+    let deleted = explained(deleted, &client, &target.name).await?;
     let removed = Removed {
         action: "deleted",
         id: deleted.properties.id,

@@ -2,20 +2,16 @@
 
 mod template;
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::Args;
-use zeroize::Zeroizing;
 
 use self::template::Template;
 use crate::{
     commands::secret::{options::Patience, resolve::resolve},
     context::Context,
     failure::Failure,
+    input,
     new_file::{Access, NewFile, exists},
 };
 
@@ -45,7 +41,12 @@ pub(super) async fn run(args: InjectArgs, context: &Context) -> Result<(), Failu
         return Err(exists(path));
     }
     let name = args.in_file.as_ref().map_or("stdin".to_owned(), |path| path.display().to_string());
-    let text = args.read()?;
+    let text = input::read(args.in_file.as_deref(), MAX_BYTES)?;
+    if text.len() as u64 > MAX_BYTES {
+        let name = if args.in_file.is_some() { format!("`{name}`") } else { name };
+        return Err(Failure::new(format!("{name} is longer than {} MiB", MAX_BYTES >> 20))
+            .with_hint("give a template: references with some text around them"));
+    }
     let template = Template::parse(&text, &name, context.cloud()?)?;
     // Nothing is written before everything is known.
     let values = resolve(template.wanted(), &args.patience, context).await?;
@@ -54,31 +55,6 @@ pub(super) async fn run(args: InjectArgs, context: &Context) -> Result<(), Failu
         None => context.printer().raw(&rendered),
         Some(path) => NewFile::create(path, &rendered, Access::Owner)?.publish(args.force),
     }
-}
-
-impl InjectArgs {
-    fn read(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        match self.in_file.as_deref().filter(|path| *path != Path::new("-")) {
-            None => read_limited(io::stdin().lock(), "stdin"),
-            Some(path) => {
-                let name = format!("`{}`", path.display());
-                let file = File::open(path)
-                    .map_err(|error| Failure::from_error(format!("cannot read {name}"), &error))?;
-                read_limited(file, &name)
-            }
-        }
-    }
-}
-
-fn read_limited(reader: impl Read, name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut text = Zeroizing::new(Vec::new());
-    let read = reader.take(MAX_BYTES + 1).read_to_end(&mut text);
-    read.map_err(|error| Failure::from_error(format!("cannot read {name}"), &error))?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(Failure::new(format!("{name} is longer than {} MiB", MAX_BYTES >> 20))
-            .with_hint("give a template: references with some text around them"));
-    }
-    Ok(text)
 }
 
 /// A template is a configuration file; what is longer was given by mistake.

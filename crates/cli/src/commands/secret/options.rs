@@ -9,12 +9,7 @@ use azure_core::{
 };
 use clap::Args;
 
-use crate::{
-    clients,
-    commands::secret::{resolve::vault_of, usage},
-    context::Context,
-    failure::Failure,
-};
+use crate::{clients, commands::secret::usage, context::Context, failure::Failure};
 
 /// How patient a command is with its vaults.
 #[derive(Args, Clone, Debug)]
@@ -99,7 +94,11 @@ impl SecretArg {
                     Some(version) => Some(SecretVersion::new(version).map_err(usage)?),
                     None => reference.version().cloned(),
                 };
-                Ok(Target { vault: vault_of(&reference), name: reference.name().clone(), version })
+                Ok(Target {
+                    vault: reference.vault().to_string(),
+                    name: reference.name().clone(),
+                    version,
+                })
             }
         }
     }
@@ -112,6 +111,18 @@ impl SecretArg {
             Some(_) => Err(Failure::usage("this is about a secret with all of its versions")
                 .with_hint("leave the version out")),
         }
+    }
+}
+
+/// What came of an operation, with what can be found out about a secret that is not there.
+pub(super) async fn explained<T>(
+    outcome: azconnect_keyvault::Result<T>,
+    client: &VaultClient,
+    name: &SecretName,
+) -> azconnect_keyvault::Result<T> {
+    match outcome {
+        Ok(value) => Ok(value),
+        Err(error) => Err(client.explain(name, error).await),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use azconnect_keyvault::{ErrorKind, SecretReference, SecretValue, Vault, Vaults};
+use azconnect_keyvault::{ErrorKind, SecretReference, SecretValue, Vaults};
 use futures::StreamExt;
 
 use crate::{
@@ -76,15 +76,7 @@ pub(super) fn parse(text: &str, cloud: &Cloud) -> Result<Option<SecretReference>
         return text.parse().map(Some).map_err(usage);
     }
     let id = text.parse::<SecretReference>().ok();
-    Ok(id.filter(|reference| cloud.key_vault_url(&vault_of(reference)).is_ok()))
-}
-
-/// The vault's name or URL.
-pub(super) fn vault_of(reference: &SecretReference) -> String {
-    match reference.vault() {
-        Vault::Url(url) => url.as_str().to_owned(),
-        vault => vault.to_string(),
-    }
+    Ok(id.filter(|reference| cloud.key_vault_url(&reference.vault().to_string()).is_ok()))
 }
 
 /// How a reference by the name of its vault begins.

@@ -1,8 +1,7 @@
 //! `azconnect secret set`.
 
 use std::{
-    fs::File,
-    io::{self, IsTerminal as _, Read},
+    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +18,7 @@ use crate::{
     },
     context::Context,
     failure::Failure,
+    input,
 };
 
 /// Arguments of `secret set`.
@@ -77,27 +77,13 @@ pub(super) async fn run(args: SetArgs, context: &Context) -> Result<(), Failure>
 
 impl SetArgs {
     fn value(&self) -> Result<SecretString, Failure> {
-        let bytes = match &self.file {
-            Some(path) if path != Path::new("-") => {
-                let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-                read_value(file).map_err(|error| unreadable(path, &error))?
-            }
-            _ if io::stdin().is_terminal() => {
-                return Err(Failure::usage("what is the value of the secret?")
-                    .with_hint("pipe it in, or give a file with `--file`"));
-            }
-            _ => read_value(io::stdin().lock())
-                .map_err(|error| Failure::from_error("cannot read stdin", &error))?,
-        };
-        to_value(bytes, self.keep_newline)
+        let file = self.file.as_deref().filter(|file| *file != Path::new("-"));
+        if file.is_none() && io::stdin().is_terminal() {
+            return Err(Failure::usage("what is the value of the secret?")
+                .with_hint("pipe it in, or give a file with `--file`"));
+        }
+        to_value(input::read(file, MAX_BYTES as u64)?, self.keep_newline)
     }
-}
-
-/// One byte more than fits, so that what is too long is noticed.
-fn read_value(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
-    reader.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn to_value(mut bytes: Zeroizing<Vec<u8>>, keep_newline: bool) -> Result<SecretString, Failure> {
@@ -122,10 +108,6 @@ fn to_value(mut bytes: Zeroizing<Vec<u8>>, keep_newline: bool) -> Result<SecretS
                 .with_hint("store it as base64: `base64 -w0 FILE | azconnect secret set …`"))
         }
     }
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::from_error(format!("cannot read `{}`", path.display()), error)
 }
 
 /// Spec: <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets>
@@ -173,7 +155,5 @@ mod tests {
             let error = value(bytes, false).unwrap_err();
             assert!(error.contains(why) && !error.contains("hunter2"), "{error}");
         }
-        let full = read_value(&vec![b'a'; 1 << 20][..]).unwrap();
-        assert_eq!(full.len(), MAX_BYTES + 1);
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::{
     commands::secret::{
-        options::{Patience, SecretArg},
+        options::{Patience, SecretArg, explained},
         properties::PropertyOptions,
         record::PropertiesRecord,
     },
@@ -50,10 +50,8 @@ pub(super) async fn run(args: UpdateArgs, context: &Context) -> Result<(), Failu
             .with_hint("add `--expires`, `--disable` or another of the options"));
     }
     let client = args.patience.client(&target.vault, context)?;
-    let updated = match client.update_secret(&target.name, target.version.as_ref(), update).await {
-        Ok(updated) => updated,
-        Err(error) => return Err(client.explain(&target.name, error).await.into()),
-    };
+    let updated = client.update_secret(&target.name, target.version.as_ref(), update).await;
+    let updated = explained(updated, &client, &target.name).await?;
     PropertiesRecord::from(updated).print(context.printer())
 }
 
