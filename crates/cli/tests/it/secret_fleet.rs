@@ -1,11 +1,12 @@
 //! Two hundred jobs that start together and want the same secret of one vault.
 
 use std::{
+    collections::BTreeMap,
     num::NonZeroU32,
     process::{Child, Stdio},
 };
 
-use azconnect_emulators::{Config, RequestLimitConfig};
+use azconnect_emulators::{Config, RequestLimitConfig, Service};
 
 use crate::world::World;
 
@@ -32,6 +33,11 @@ fn each_of_many_jobs_needs_one_request() {
     let get = ["secret", "get", "akv://kv-demo/demo-secret"];
     // The vault's tokens are known from the cloud's definition: nobody asks for the challenge.
     assert_eq!(requests_of_all(&world, &get), JOBS);
+    let expected = BTreeMap::from([("GET /secrets/demo-secret".to_owned(), JOBS)]);
+    assert_eq!(world.emulators.key_vault_requests(), expected);
+    // One token each, and nothing that only an app would ask for.
+    assert_eq!(world.emulators.requests(Service::Imds), JOBS);
+    assert_eq!(world.emulators.requests(Service::Entra), 0);
 }
 
 #[test]

@@ -23,8 +23,9 @@ use crate::clock::{Clock, random_part};
 /// that break.
 ///
 /// Pauses start at `initial_pause` and double up to `max_pause`, plus up to a quarter of random
-/// extra. A `Retry-After` makes a pause longer, never shorter, and holds for all requests of the
-/// client: a vault that is asked less is the sooner done with throttling.
+/// extra. A `Retry-After` makes a pause longer, never shorter, has up to a quarter of random extra as
+/// well, and holds for all requests of the client: a vault that is asked less is the sooner done with
+/// throttling.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RetryOptions {
     max_attempts: u32,
@@ -178,7 +179,8 @@ impl Policy for RetryPolicy {
                 Failed::Refused { retry_after } => {
                     unanswered = 0;
                     if let Some(asked) = retry_after {
-                        pause = pause.max(asked);
+                        // Those that were turned away together do not return together.
+                        pause = pause.max(asked + random_part(asked / 4));
                         self.close_for(asked);
                     }
                 }

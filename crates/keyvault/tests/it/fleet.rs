@@ -140,3 +140,43 @@ async fn two_hundred_tasks_with_one_cache_cause_one_request() {
     }
     assert_eq!(fixture.requests(), 1);
 }
+
+/// Has 200 tasks read a secret by a client each, as processes do, which share nothing but the vault.
+async fn read_by_clients_of_their_own(fixture: &Fixture) {
+    let tasks = (0..200).map(|_| {
+        let client = fixture
+            .builder(VAULT, fixture.credential("uami-demo"))
+            .with_resource("https://vault.azure.net")
+            .with_start_jitter(Duration::from_millis(500))
+            .build()
+            .unwrap();
+        tokio::spawn(async move { client.secret(&name("demo-secret")).await })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        let secret = task.await.unwrap().unwrap();
+        assert_eq!(secret.value.expose_secret(), "the value of demo-secret");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_clients_make_one_request_each() {
+    let fixture = Fixture::start().await;
+    read_by_clients_of_their_own(&fixture).await;
+    assert_eq!(fixture.requests(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_clients_come_through_the_limit_and_do_not_hammer() {
+    let number = |number| NonZeroU32::new(number).unwrap();
+    let mut config = Config::default();
+    config.vaults[0].request_limit =
+        RequestLimitConfig { requests: number(80), seconds: number(2) };
+    let fixture = Fixture::with(config).await;
+    read_by_clients_of_their_own(&fixture).await;
+    let requests = fixture.requests();
+    // Without refusals the limit was not met, and the test would prove nothing.
+    assert!(requests >= 250, "{requests}");
+    // Three windows let all of them in, with 200, 120 and 40 requests if everybody kept to them. `Retry-After` is
+    // only a time before which it makes no sense to return, so that some return too early.
+    assert!(requests <= 500, "{requests}");
+}

@@ -105,7 +105,9 @@ async fn the_vault_names_the_pause_and_all_requests_keep_to_it() {
         Outcome::Status(StatusCode::Ok),
     ]);
     setup.send(Method::Get).await.unwrap();
-    assert_eq!(setup.clock.pauses(), [Duration::from_secs(7)]);
+    let pauses = setup.clock.pauses();
+    assert_eq!(pauses.len(), 1);
+    assert!((7.0..=8.75).contains(&pauses[0].as_secs_f64()), "{pauses:?}");
 
     let setup = Setup::with(
         RetryOptions::none(),
@@ -121,6 +123,20 @@ async fn the_vault_names_the_pause_and_all_requests_keep_to_it() {
     assert_eq!(pauses.len(), 1);
     assert!((7.0..=8.75).contains(&pauses[0].as_secs_f64()), "{pauses:?}");
     setup.clock.advance(Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn clients_that_are_turned_away_together_do_not_return_together() {
+    let mut pauses = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let setup = Setup::new([Outcome::Throttled("10"), Outcome::Status(StatusCode::Ok)]);
+        setup.send(Method::Get).await.unwrap();
+        pauses.extend(setup.clock.pauses());
+    }
+    assert_eq!(pauses.len(), 20, "{pauses:?}");
+    let spread = pauses.last().unwrap().saturating_sub(*pauses.first().unwrap());
+    // Each is 10 to 12.5 s; that all are within one second happens less than once in a million runs.
+    assert!(spread > Duration::from_secs(1), "{pauses:?}");
 }
 
 #[tokio::test]
