@@ -1,6 +1,8 @@
 //! `azconnect secret exec` and `azconnect secret inject`.
 #![cfg(unix)]
 
+mod signals;
+
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -9,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use azconnect_emulators::Config;
+use azconnect_emulators::{Config, Role};
 
 use crate::world::{Outcome, World};
 
@@ -48,11 +50,6 @@ fn read_until(child: &mut Child, wanted: &str) -> String {
     text
 }
 
-fn send(child: &Child, signal: &str) {
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-}
-
 #[test]
 fn the_program_has_the_secret_and_what_it_prints_of_it_is_masked() {
     let world = world();
@@ -85,25 +82,6 @@ fn a_secret_that_is_written_in_two_pieces_is_masked_and_a_prompt_is_not_held_bac
 }
 
 #[test]
-fn signals_and_the_way_it_ends_are_the_programs_own() {
-    let world = world();
-    let script = "trap 'echo got TERM; exit 5' TERM; trap 'echo got USR1' USR1; echo ready; \
-                  while :; do sleep 0.05; done";
-    for options in [&[][..], &["--no-masking"]] {
-        let mut child = started(command(&world, options, script));
-        read_until(&mut child, "ready\n");
-        send(&child, "-USR1");
-        read_until(&mut child, "got USR1\n");
-        send(&child, "-TERM");
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), "got TERM\n", "{options:?}");
-        assert_eq!(output.status.code(), Some(5), "{options:?}");
-    }
-    exec(&world, &[], "kill -KILL $$").ended_with(137);
-    exec(&world, &[], "exit 255").ended_with(255);
-}
-
-#[test]
 fn what_is_left_in_the_background_is_not_waited_for() {
     let world = world();
     let began = Instant::now();
@@ -133,6 +111,38 @@ fn a_program_starts_only_with_all_of_its_secrets() {
     assert!(!marker.exists());
     let absent = world.run(["secret", "exec", ENV, "--", "/no/such/program"]);
     absent.failed(1, &["cannot run `/no/such/program`"]);
+}
+
+#[test]
+fn a_secret_that_is_missing_is_told_at_once() {
+    let mut config = Config::default();
+    config.vaults[0].secrets.insert("db".to_owned(), VALUE.into());
+    config.role_assignments.clear();
+    let world = World::with(config);
+    // This one may be read, if it were there; for the role on the other somebody is to wait.
+    let assigned =
+        world.emulators.assign_role("uami-demo", Role::KeyVaultSecretsUser, "kv-demo/secrets/bd");
+    assigned.unwrap();
+    let options = ["--env=OTHER=akv://kv-demo/bd", "--wait-for-access=15m"];
+    let missing = exec(&world, &options, "true");
+    missing.failed(1, &["`akv://kv-demo/bd` for variable `OTHER`", "SecretNotFound"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_lost_is_no_success() {
+    let world = world();
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut lost = command(&world, &[], "echo \"$DB\"");
+    lost.stdout(full());
+    Outcome::of(lost).failed(1, &["not all of its output could be passed on", "No space left"]);
+    let mut lost = command(&world, &[], "echo \"$DB\" >&2");
+    lost.stderr(full());
+    Outcome::of(lost).ended_with(1);
+    // What the program says of itself comes first.
+    let mut failed = command(&world, &[], "echo \"$DB\"; exit 7");
+    failed.stdout(full());
+    Outcome::of(failed).ended_with(7);
 }
 
 #[test]

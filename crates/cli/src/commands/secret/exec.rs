@@ -8,7 +8,13 @@ mod masker;
 mod pump;
 mod variables;
 
-use std::{ffi::OsString, path::PathBuf, process::Command, sync::Arc};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+};
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
@@ -115,11 +121,12 @@ impl Environment {
         self.secrets.iter().filter_map(|index| self.variables.get(*index))
     }
 
-    #[expect(clippy::print_stderr, reason = "a warning that `-v` does not decide about")]
     fn warn_of_short_secrets(&self) {
         let short = |value: &SecretString| (1..MIN_BYTES).contains(&value.expose_secret().len());
         for (name, _) in self.secrets().filter(|(_, value)| short(value)) {
-            eprintln!(
+            // Without a stderr there is nobody to warn.
+            let _ = writeln!(
+                io::stderr(),
                 "warning: the secret of variable `{name}` is not masked, for it has fewer than {MIN_BYTES} bytes"
             );
         }
@@ -135,8 +142,9 @@ What the program prints is masked: `***` stands for a secret, its lines, and its
 is passed on at once, apart from what may be the beginning of a secret. The program does not see a terminal then; give
 `--no-masking` to those that need one. Secrets of fewer than 4 bytes, and other values, are not masked.
 
-Signals are handed on, and the exit status is the program's own, or 128 + the number of the signal that ended it. When
-the program has ended, programs that it left behind cannot write to its output any more.
+Signals are handed on, and the exit status is the program's own, or 128 + the number of the signal that ended it. If
+the program succeeds and its output cannot be passed on, as on a full disk, the status is 1. When the program has
+ended, programs that it left behind cannot write to its output any more.
 
 Examples:
   One secret:

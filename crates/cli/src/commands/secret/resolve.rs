@@ -26,8 +26,8 @@ pub(super) struct Wanted {
 
 /// Reads the latest or the named version of each secret, in the order of `wanted`.
 ///
-/// A secret is asked for once however often it is wanted, and a vault has one client. The first of `wanted` that
-/// cannot be read fails it all.
+/// A secret is asked for once however often it is wanted, and a vault has one client. The first that cannot be read
+/// fails it all, and no other is waited for.
 pub(super) async fn resolve(
     wanted: &[Wanted],
     patience: &Patience,
@@ -38,28 +38,43 @@ pub(super) async fn resolve(
     }
     let vaults = Vaults::new(context.cloud()?.key_vault_domain()?, patience.connector(context)?);
     let references = wanted.iter().map(|one| one.reference.clone());
-    let outcomes: HashMap<_, _> = vaults.secrets(references, MAX_REQUESTS).collect().await;
-    let mut values = Vec::with_capacity(wanted.len());
-    for one in wanted {
-        match outcomes.get(&one.reference) {
-            Some(Ok(secret)) => {
-                warn_of_validity(secret);
-                values.push(secret.value.clone());
+    let mut outcomes = vaults.secrets(references, MAX_REQUESTS);
+    let mut secrets = HashMap::new();
+    while let Some((reference, outcome)) = outcomes.next().await {
+        match outcome {
+            Ok(secret) => drop(secrets.insert(reference, secret)),
+            Err(error) => {
+                drop(outcomes);
+                return Err(explained(&vaults, wanted, &reference, error).await);
             }
-            Some(Err(error)) => return Err(explained(&vaults, one, error.clone()).await),
-            None => return Err(Failure::new(format!("`{}` was not read", one.text))),
         }
     }
-    Ok(values)
+    let read = |one: &Wanted| {
+        let secret = secrets.get(&one.reference)?;
+        warn_of_validity(secret);
+        Some(secret.value.clone())
+    };
+    wanted
+        .iter()
+        .map(|one| read(one).ok_or_else(|| Failure::new(format!("`{}` was not read", one.text))))
+        .collect()
 }
 
 /// The failure to read a secret, with what can be found out about it.
-async fn explained(vaults: &Vaults, one: &Wanted, error: azconnect_keyvault::Error) -> Failure {
-    let error = match vaults.client(one.reference.vault()) {
-        Ok(client) => client.explain(one.reference.name(), error).await,
+async fn explained(
+    vaults: &Vaults,
+    wanted: &[Wanted],
+    reference: &SecretReference,
+    error: azconnect_keyvault::Error,
+) -> Failure {
+    let error = match vaults.client(reference.vault()) {
+        Ok(client) => client.explain(reference.name(), error).await,
         Err(_) => error,
     };
-    let message = format!("cannot resolve `{}` for {}", one.text, one.place);
+    let message = match wanted.iter().find(|one| one.reference == *reference) {
+        Some(one) => format!("cannot resolve `{}` for {}", one.text, one.place),
+        None => "cannot resolve a reference".to_owned(),
+    };
     let failure = Failure::from_error(message, &error);
     match error.kind() {
         ErrorKind::Timeout => failure.with_status(Status::TimedOut),
@@ -89,4 +104,4 @@ pub(super) const APP_SERVICE: &str = "@Microsoft.KeyVault";
 /// all requests to it.
 ///
 /// Spec: <https://learn.microsoft.com/azure/key-vault/general/service-limits>
-const MAX_REQUESTS: usize = 32;
+const MAX_REQUESTS: usize = 64;

@@ -1,13 +1,16 @@
 //! Running the program: in our place, or beside us with its output masked.
 
 use std::{
+    io,
     process::{Command, ExitStatus, Stdio},
     sync::Arc,
 };
 
+#[cfg(unix)]
+use super::forward::Forwarder;
 use super::{
     masker::{Masker, Patterns},
-    pump,
+    pump::{Patience, Pumps},
 };
 use crate::{context::Context, failure::Failure};
 
@@ -30,7 +33,7 @@ pub(super) fn replace(mut command: Command, context: &Context) -> Failure {
 }
 
 /// Runs the program beside us, masks what it prints, and hands signals on to it. How it ended is a failure in any
-/// case but success.
+/// case but success, and so is output that is lost.
 pub(super) async fn run(
     mut command: Command,
     patterns: Arc<Patterns>,
@@ -38,30 +41,50 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     // From here on a signal is the program's to act on.
+    let forwarder = Forwarder::listen()
+        .map_err(|error| Failure::from_error("cannot listen to signals", &error))?;
     context.signals().hand_over();
     let mut child = command.spawn().map_err(|error| cannot_run(&command, &error))?;
-    let pumps = pump::Pumps::start(&mut child, || Masker::new(Arc::clone(&patterns)));
+    let pumps = Pumps::start(&mut child, || Masker::new(Arc::clone(&patterns)));
     let pumps = pumps.map_err(|error| Failure::from_error("cannot read its output", &error))?;
-    let status = tokio::task::spawn_blocking(move || {
-        let status = wait(child);
-        pumps.finish();
-        status
+    let outcome = tokio::task::spawn_blocking(move || {
+        let status = forwarder.wait(child)?;
+        let patience =
+            if forwarder.stop_asked() { Patience::UntilStuck } else { Patience::Endless };
+        Ok((status, pumps.finish(patience)))
     });
-    let status = status
+    let (status, output) = outcome
         .await
-        .map_err(|error| Failure::from_error("cannot wait for the program", &error))?
+        .map_err(io::Error::other)
+        .flatten()
         .map_err(|error| Failure::from_error("cannot wait for the program", &error))?;
-    if status.success() { Ok(()) } else { Err(ended(status)) }
+    match output {
+        _ if !status.success() => Err(ended(status)),
+        Ok(()) => Ok(()),
+        Err(error) => Err(Failure::from_error(
+            "the program succeeded, but not all of its output could be passed on",
+            &error,
+        )),
+    }
 }
 
-#[cfg(unix)]
-fn wait(child: std::process::Child) -> std::io::Result<ExitStatus> {
-    super::forward::Forwarder::start(child)?.wait()
-}
+/// Elsewhere the console tells all of its processes.
+#[cfg(not(unix))]
+struct Forwarder;
 
 #[cfg(not(unix))]
-fn wait(mut child: std::process::Child) -> std::io::Result<ExitStatus> {
-    child.wait()
+impl Forwarder {
+    fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    fn wait(&self, mut child: std::process::Child) -> io::Result<ExitStatus> {
+        child.wait()
+    }
+
+    fn stop_asked(&self) -> bool {
+        false
+    }
 }
 
 fn ended(status: ExitStatus) -> Failure {

@@ -3,7 +3,13 @@
 use std::{
     io::{self, PipeReader, PipeWriter, Read, Write},
     process::Child,
-    thread::{self, JoinHandle},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -12,39 +18,94 @@ use super::masker::{CHUNK_BYTES, Masker};
 
 /// Two threads, for stdout and stderr.
 pub(super) struct Pumps {
-    threads: Vec<JoinHandle<()>>,
+    /// How each has ended.
+    outcomes: Receiver<io::Result<()>>,
+    /// What they have written so far, in bytes.
+    written: Arc<AtomicU64>,
     /// Open as long as the program runs.
     running: PipeWriter,
+}
+
+/// How long to wait for whoever reads our output, now that the program has ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Patience {
+    /// As long as it takes.
+    Endless,
+    /// Until nothing is taken any more: somebody has asked for a stop, and waits for us.
+    UntilStuck,
 }
 
 impl Pumps {
     /// Starts to read what the program writes.
     pub(super) fn start(child: &mut Child, masker: impl Fn() -> Masker) -> io::Result<Self> {
         let (ended, running) = io::pipe()?;
-        let mut threads = Vec::new();
+        let (sender, outcomes) = mpsc::channel();
+        let written = Arc::new(AtomicU64::new(0));
         if let Some(source) = child.stdout.take() {
-            let (masker, ended) = (masker(), ended.try_clone()?);
-            threads.push(thread::spawn(move || pump(source, &ended, io::stdout(), masker)));
+            let sink = Counted { sink: io::stdout(), written: Arc::clone(&written) };
+            start(source, sink, masker(), ended.try_clone()?, sender.clone());
         }
         if let Some(source) = child.stderr.take() {
-            let masker = masker();
-            threads.push(thread::spawn(move || pump(source, &ended, io::stderr(), masker)));
+            let sink = Counted { sink: io::stderr(), written: Arc::clone(&written) };
+            start(source, sink, masker(), ended, sender);
         }
-        Ok(Self { threads, running })
+        Ok(Self { outcomes, written, running })
     }
 
     /// Passes on what is left, now that the program has ended. Whatever it left running in the background keeps the
     /// pipes open, and is not waited for.
-    pub(super) fn finish(self) {
+    ///
+    /// Fails if something could not be written, for another reason than that nobody reads it any more.
+    pub(super) fn finish(self, patience: Patience) -> io::Result<()> {
         drop(self.running);
-        for thread in self.threads {
-            // A thread that panicked has nothing more to pass on.
-            let _ = thread.join();
+        let mut first = Ok(());
+        loop {
+            let before = self.written.load(Ordering::Relaxed);
+            let outcome = match patience {
+                Patience::Endless => self.outcomes.recv().map_err(RecvTimeoutError::from),
+                Patience::UntilStuck => self.outcomes.recv_timeout(STUCK),
+            };
+            match outcome {
+                Ok(outcome) => first = first.and(outcome),
+                // Both have ended.
+                Err(RecvTimeoutError::Disconnected) => return first,
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.written.load(Ordering::Relaxed) == before {
+                        let stuck = io::Error::new(io::ErrorKind::TimedOut, "its reader is stuck");
+                        return first.and(Err(stuck));
+                    }
+                }
+            }
         }
     }
 }
 
-fn pump(mut source: impl Source, ended: &PipeReader, mut sink: impl Write, mut masker: Masker) {
+fn start(
+    source: impl Source + Send + 'static,
+    sink: impl Write + Send + 'static,
+    masker: Masker,
+    ended: PipeReader,
+    outcomes: Sender<io::Result<()>>,
+) {
+    thread::spawn(move || {
+        let outcome = match pump(source, &ended, sink, masker) {
+            // Nobody reads our output any more, which is their business.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            outcome => outcome,
+        };
+        // Whoever listened has given up waiting.
+        let _ = outcomes.send(outcome);
+    });
+}
+
+/// An error ends it. Without us nobody reads the program's output, which it is told as it would be if it wrote to
+/// `sink` itself.
+fn pump(
+    mut source: impl Source,
+    ended: &PipeReader,
+    mut sink: impl Write,
+    mut masker: Masker,
+) -> io::Result<()> {
     let mut chunk = Zeroizing::new(vec![0; CHUNK_BYTES]);
     let mut out = Vec::new();
     while source.wait(ended) {
@@ -52,19 +113,36 @@ fn pump(mut source: impl Source, ended: &PipeReader, mut sink: impl Write, mut m
             Ok(0) => break,
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => break,
+            Err(error) => return Err(error),
         };
         out.clear();
         masker.push(chunk.get(..length).unwrap_or_default(), &mut out);
-        // Nobody reads our output any more. Without us nobody reads the program's, which it is told as it would be
-        // if it wrote there itself.
-        if sink.write_all(&out).and_then(|()| sink.flush()).is_err() {
-            return;
-        }
+        sink.write_all(&out)?;
+        sink.flush()?;
     }
     out.clear();
     masker.finish(&mut out);
-    let _ = sink.write_all(&out).and_then(|()| sink.flush());
+    sink.write_all(&out)?;
+    sink.flush()
+}
+
+/// Writes small pieces and counts them, so that a reader that is slow is told from one that is stuck.
+struct Counted<W> {
+    sink: W,
+    written: Arc<AtomicU64>,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = bytes.get(..PIECE_BYTES).unwrap_or(bytes);
+        let length = self.sink.write(piece)?;
+        self.written.fetch_add(u64::try_from(length).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
 }
 
 /// A pipe of the program.
@@ -99,3 +177,8 @@ trait Source: Read {
 
 #[cfg(not(unix))]
 impl<T: Read> Source for T {}
+
+/// No reader takes so long for one piece, unless it has stopped reading.
+const STUCK: Duration = Duration::from_secs(2);
+/// What a pipe takes whole or not at all.
+const PIECE_BYTES: usize = 4096;
