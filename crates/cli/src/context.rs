@@ -31,14 +31,14 @@ use crate::{
     printer::Printer,
     progress::Progress,
     signals::Signals,
-    transport::{self, Proxy},
+    transport::{Proxy, SharedClient},
 };
 
 /// The global options and what is made of them.
 pub(crate) struct Context {
     options: GlobalOptions,
     cloud: OnceLock<Cloud>,
-    http_client: OnceLock<reqwest::Client>,
+    http_client: OnceLock<Arc<SharedClient>>,
     credential: OnceLock<Arc<dyn TokenCredential>>,
     signals: Signals,
 }
@@ -87,20 +87,23 @@ impl Context {
 
     /// The one HTTP client; clones share its connections.
     pub(crate) fn http_client(&self) -> Result<reqwest::Client, Failure> {
-        let client = get_or_try_init(&self.http_client, || {
-            transport::http_client(self.cloud()?, Proxy::System)
-        });
-        client.cloned()
+        self.shared_client()?.get()
     }
 
-    /// The same client for the crates of azure_core.
+    /// The same client for the crates of azure_core. It is made while the caller goes on.
     pub(crate) fn transport(&self) -> Result<Transport, Failure> {
-        Ok(Transport::new(Arc::new(self.http_client()?)))
+        let client = self.shared_client()?;
+        client.prepare();
+        Ok(Transport::new(Arc::clone(client) as _))
     }
 
     /// A transport that never uses a proxy: for IMDS and other endpoints of this machine.
     pub(crate) fn direct_transport(&self) -> Result<Transport, Failure> {
-        Ok(Transport::new(Arc::new(transport::http_client(self.cloud()?, Proxy::Direct)?)))
+        Ok(Transport::new(SharedClient::new(self.cloud()?, Proxy::Direct)?))
+    }
+
+    fn shared_client(&self) -> Result<&Arc<SharedClient>, Failure> {
+        get_or_try_init(&self.http_client, || SharedClient::new(self.cloud()?, Proxy::System))
     }
 
     /// The credential that the identity options name; its token cache is shared by all who ask here.

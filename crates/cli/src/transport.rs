@@ -1,9 +1,19 @@
 //! The HTTP clients of the program, made once and for all services.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
+use async_trait::async_trait;
+use azure_core::{
+    error::ErrorKind,
+    http::{AsyncRawResponse, HttpClient, Request},
+};
 use reqwest::{
-    Certificate,
+    Certificate, ClientBuilder,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
@@ -19,11 +29,70 @@ pub(crate) enum Proxy {
     System,
 }
 
-/// Makes a client that reaches the hosts of a cloud.
+/// The program's one client for a kind of hosts; those who share it share its connections.
+///
+/// Reading the certificates that the system trusts takes some milliseconds, which another thread has while this one
+/// fetches a token: see [`SharedClient::prepare`].
+#[derive(Debug)]
+pub(crate) struct SharedClient {
+    settings: Mutex<Option<ClientBuilder>>,
+    made: OnceLock<Result<reqwest::Client, String>>,
+}
+
+impl SharedClient {
+    /// Takes down what the client is to be like, and makes nothing yet.
+    pub(crate) fn new(cloud: &Cloud, proxy: Proxy) -> Result<Arc<Self>, Failure> {
+        let settings = Mutex::new(Some(settings(cloud, proxy)?));
+        Ok(Arc::new(Self { settings, made: OnceLock::new() }))
+    }
+
+    /// Has another thread make the client, if nobody has.
+    pub(crate) fn prepare(self: &Arc<Self>) {
+        let client = Arc::clone(self);
+        tokio::task::spawn_blocking(move || client.made().is_ok());
+    }
+
+    /// The client; takes milliseconds if it is not made yet.
+    pub(crate) fn get(&self) -> Result<reqwest::Client, Failure> {
+        self.made().map_err(|reason| Failure::new(unprepared(&reason)))
+    }
+
+    fn made(&self) -> Result<reqwest::Client, String> {
+        let make = || {
+            let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
+            settings.unwrap_or_default().build().map_err(|error| {
+                // The outermost error says that it is a builder's.
+                error.source().map_or_else(|| error.to_string(), ToString::to_string)
+            })
+        };
+        self.made.get_or_init(make).clone()
+    }
+}
+
+#[async_trait]
+impl HttpClient for SharedClient {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        // Whoever comes while it is made waits here.
+        let made = match self.made.get() {
+            Some(made) => made.clone(),
+            None => tokio::task::block_in_place(|| self.made()),
+        };
+        let client = made.map_err(|reason| {
+            azure_core::Error::with_message(ErrorKind::Other, unprepared(&reason))
+        })?;
+        client.execute_request(request).await
+    }
+}
+
+fn unprepared(reason: &str) -> String {
+    format!("cannot prepare TLS: {reason}")
+}
+
+/// What a client that reaches the hosts of a cloud is like.
 ///
 /// It follows no redirect: a service of Azure sends none to a request with a token, so one that does is not to
 /// be trusted with it.
-pub(crate) fn http_client(cloud: &Cloud, proxy: Proxy) -> Result<reqwest::Client, Failure> {
+fn settings(cloud: &Cloud, proxy: Proxy) -> Result<ClientBuilder, Failure> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("azconnect/", env!("CARGO_PKG_VERSION")))
         // Said aloud: another crate of the build may have switched on the system's library as well.
@@ -45,7 +114,7 @@ pub(crate) fn http_client(cloud: &Cloud, proxy: Proxy) -> Result<reqwest::Client
         })?;
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|error| Failure::from_error("cannot prepare TLS", &error))
+    Ok(builder)
 }
 
 /// Sends connections to hosts of the cloud's `connect` table to the address there.

@@ -89,7 +89,7 @@ impl Vaults {
     }
 
     /// Reads many secrets, each one once however often it is named, with at most `concurrency`
-    /// requests at a time (0 means 1). 32 is a good number: the vault takes some 400 requests in a
+    /// requests at a time (0 means 1). 64 is a good number: the vault takes some 400 requests in a
     /// second.
     ///
     /// Gives the references, each with its secret or why it has none, as they come, in no order.
