@@ -74,12 +74,8 @@ impl Forwarder {
         let pid = Pid::from_child(&child);
         lock(&self.0).started(child);
         // Its number stays its own until it is waited for below, when no signal is on its way.
-        loop {
-            match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-                Err(rustix::io::Errno::INTR) => {}
-                Ok(_) | Err(_) => break,
-            }
-        }
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
         match std::mem::replace(&mut lock(&self.0).program, Program::Ended) {
             Program::Running(mut child) => child.wait(),
             Program::Expected(_) | Program::Ended => Err(io::Error::other("there is no program")),
