@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt, fs,
     net::Ipv4Addr,
-    num::NonZeroU32,
+    num::{NonZeroU16, NonZeroU32},
     path::{Path, PathBuf},
 };
 
@@ -282,7 +282,7 @@ pub struct RequestLimitConfig {
 }
 
 /// One storage account with a hierarchical namespace.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountConfig {
     /// The first label of its host names.
@@ -290,6 +290,14 @@ pub struct AccountConfig {
     /// The filesystems it has at the start.
     #[serde(default)]
     pub filesystems: Vec<String>,
+    /// For how many days a deleted path can be restored, 1 to 365. None, the default: soft delete
+    /// is off.
+    #[serde(default)]
+    pub soft_delete_retention_days: Option<NonZeroU16>,
+    /// For how many milliseconds the name of a deleted filesystem is not free: making one is refused
+    /// with `FilesystemBeingDeleted`. Default: 0. The service takes at least 30 seconds.
+    #[serde(default)]
+    pub filesystem_deletion_limbo_ms: u32,
 }
 
 /// Synapse: workspaces, one database, users and logins.
@@ -450,6 +458,7 @@ impl Default for Config {
             accounts: vec![AccountConfig {
                 name: "lakedemo".into(),
                 filesystems: vec!["raw".into()],
+                ..AccountConfig::default()
             }],
             sql: SqlConfig::default(),
             storage_dir: None,

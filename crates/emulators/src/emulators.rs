@@ -142,6 +142,7 @@ impl Emulators {
             authority_host: endpoints.authority_host(),
             managed_identity: ManagedIdentityState::new(&config, arc_tokens_dir),
             requests: Arc::new(Requests::default()),
+            lake_clock: Arc::default(),
             config,
         });
         let stop = CancellationToken::new();
@@ -285,6 +286,12 @@ impl Emulators {
     /// a claims challenge to clients that said they understand it (`cp1`), and without to others.
     pub fn revoke_tokens(&self) {
         self.state.tokens.revoke();
+    }
+
+    /// Puts the clock of the lake forward: leases end, files expire, deleted paths and names of
+    /// filesystems are given up, without anybody having to wait.
+    pub fn advance_lake_clock(&self, by: std::time::Duration) {
+        self.state.lake_clock.advance(by);
     }
 
     /// What the emulators can be told to do wrong.

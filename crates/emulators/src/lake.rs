@@ -6,6 +6,7 @@
 //! writes the answer. What the service has and this emulator has not is answered with 501
 //! `NotImplemented`, never with success.
 
+mod attributes;
 mod auth;
 mod blob;
 mod body;
@@ -13,7 +14,10 @@ mod conditions;
 mod continuation;
 mod dfs;
 mod digest;
+mod expiry;
 mod failure;
+mod lease;
+mod leasing;
 mod name;
 mod properties;
 mod range;
@@ -22,17 +26,19 @@ mod reply;
 mod request;
 mod stamp;
 mod store;
+mod tags;
 mod xml;
 
 use std::sync::Arc;
 
 use axum::{Router, body::Body, extract::State, http::Request, response::Response};
 
+pub(crate) use self::stamp::StampClock;
 use self::{
     failure::{Code, Failure},
     reply::{Envelope, Reply},
     request::{Api, LakeRequest},
-    store::Store,
+    store::{AccountPolicy, Store},
 };
 use crate::{
     error::{Error, Result},
@@ -49,12 +55,12 @@ pub(crate) struct Lake {
 
 /// Opens the store in `state.storage_dir` and makes the configured filesystems.
 pub(crate) fn open(state: &Arc<ServiceState>) -> Result<Arc<Lake>> {
-    let accounts = state
-        .config
-        .accounts
-        .iter()
-        .map(|account| (account.name.as_str(), account.filesystems.as_slice()));
-    let store = Store::open(&state.storage_dir, accounts)
+    let accounts = state.config.accounts.iter().map(|account| {
+        let policy = AccountPolicy::of(account);
+        (account.name.as_str(), account.filesystems.as_slice(), policy)
+    });
+    let clock = Arc::clone(&state.lake_clock);
+    let store = Store::open(&state.storage_dir, clock, accounts)
         .map_err(|error| Error::io("open the lake's folder", &state.storage_dir, error))?;
     Ok(Arc::new(Lake { state: Arc::clone(state), store }))
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     config::Config, directory::Directory, faults::Faults, identity::ManagedIdentityState,
-    requests::Requests, tokens::TokenAuthority,
+    lake::StampClock, requests::Requests, tokens::TokenAuthority,
 };
 
 /// One value, shared by all services behind an `Arc`.
@@ -26,4 +26,6 @@ pub(crate) struct ServiceState {
     pub(crate) managed_identity: ManagedIdentityState,
     /// How often each service was asked.
     pub(crate) requests: Arc<Requests>,
+    /// What time the lake has.
+    pub(crate) lake_clock: Arc<StampClock>,
 }

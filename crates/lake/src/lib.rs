@@ -3,15 +3,22 @@
 
 mod buffers;
 mod client;
+mod content_headers;
+mod deleted;
 mod error;
 mod etag;
+mod expiry;
+mod filesystems;
+mod lease;
 mod list;
+mod metadata;
 mod names;
 mod parquet;
 mod path;
 mod progress;
 mod properties;
 mod read;
+mod tags;
 mod upload;
 mod wire;
 
@@ -20,9 +27,16 @@ pub use arrow;
 
 pub use self::{
     client::{LakeClient, LakeClientBuilder},
+    content_headers::ContentHeaders,
+    deleted::DeletedPath,
     error::{Error, ErrorKind, Result},
     etag::{ETag, WriteCondition},
+    expiry::Expiry,
+    filesystems::{FilesystemEntry, FilesystemProperties},
+    lease::{Lease, LeaseDuration, LeaseId, LeaseOptions, LeaseRenewal, LeaseState},
     list::{ListDepth, ListOptions, PathEntry},
+    metadata::Metadata,
+    names::{DeleteOptions, RenameOptions},
     parquet::{
         ParquetCompression, ParquetPublished, ParquetReadOptions, ParquetReader, ParquetUpload,
         ParquetWriteOptions,
@@ -31,6 +45,10 @@ pub use self::{
     progress::{Progress, ProgressHook},
     properties::{PathProperties, PathType},
     read::{DownloadOptions, Downloaded, ExistingFile, LakeReader},
-    upload::{BlockUpload, Published, UploadOptions},
+    tags::Tags,
+    upload::{
+        AppendLease, AppendOptions, AppendWriter, BlockUpload, MissingFile, Published,
+        UploadOptions,
+    },
     wire::RetryOptions,
 };

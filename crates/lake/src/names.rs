@@ -8,9 +8,67 @@ use crate::{
     client::LakeClient,
     error::{Error, ErrorKind, Result},
     etag::WriteCondition,
+    lease::{LeaseId, leased, source_leased},
     path::{FilesystemName, LakePath, encode_path},
     wire::{Body, Endpoint, Headers, Request, X_MS_CLIENT_TRANSACTION_ID},
 };
+
+/// How a path is deleted.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DeleteOptions {
+    condition: WriteCondition,
+    lease: Option<LeaseId>,
+}
+
+/// How a path is renamed.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RenameOptions {
+    condition: WriteCondition,
+    lease: Option<LeaseId>,
+    source_lease: Option<LeaseId>,
+}
+
+impl DeleteOptions {
+    /// What has to be true of the path. Default [`WriteCondition::Always`].
+    #[must_use]
+    pub fn with_condition(mut self, condition: WriteCondition) -> Self {
+        self.condition = condition;
+        self
+    }
+
+    /// The lease of the path, needed if it is leased. Default: none.
+    #[must_use]
+    pub fn with_lease(mut self, lease: LeaseId) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+}
+
+impl RenameOptions {
+    /// What has to be true of the new name. Default [`WriteCondition::Always`].
+    #[must_use]
+    pub fn with_condition(mut self, condition: WriteCondition) -> Self {
+        self.condition = condition;
+        self
+    }
+
+    /// The lease of what has the new name, needed if that is leased. Default: none.
+    #[must_use]
+    pub fn with_lease(mut self, lease: LeaseId) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// The lease of what is renamed (`x-ms-source-lease-id`), needed if that is leased; it goes
+    /// along. Default: none.
+    #[must_use]
+    pub fn with_source_lease(mut self, lease: LeaseId) -> Self {
+        self.source_lease = Some(lease);
+        self
+    }
+}
 
 impl LakeClient {
     /// Asks whether the filesystem `name` exists.
@@ -84,7 +142,19 @@ impl LakeClient {
     ///
     /// Spec: <https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/delete>
     pub async fn delete(&self, path: &LakePath) -> Result<()> {
-        self.delete_with(path, "false").await
+        self.delete_opts(path, &DeleteOptions::default()).await
+    }
+
+    /// As [`delete`](Self::delete), with options.
+    ///
+    /// # Errors
+    /// As [`delete`](Self::delete), and `PreconditionFailed`: the condition does not hold, or the
+    /// path is leased (`LeaseIdMissing`).
+    ///
+    /// # Cancel safety
+    /// As [`delete`](Self::delete).
+    pub async fn delete_opts(&self, path: &LakePath, options: &DeleteOptions) -> Result<()> {
+        self.delete_with(path, "false", options).await
     }
 
     /// Deletes the file at `path`, or the directory with all that is below it.
@@ -99,10 +169,31 @@ impl LakeClient {
     ///
     /// Spec: <https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/delete>
     pub async fn delete_recursive(&self, path: &LakePath) -> Result<()> {
-        self.delete_with(path, "true").await
+        self.delete_recursive_opts(path, &DeleteOptions::default()).await
     }
 
-    async fn delete_with(&self, path: &LakePath, recursive: &str) -> Result<()> {
+    /// As [`delete_recursive`](Self::delete_recursive), with options, which are about `path` itself.
+    ///
+    /// # Errors
+    /// As [`delete_recursive`](Self::delete_recursive), and `PreconditionFailed`: the condition
+    /// does not hold, or the path is leased (`LeaseIdMissing`).
+    ///
+    /// # Cancel safety
+    /// As [`delete_recursive`](Self::delete_recursive).
+    pub async fn delete_recursive_opts(
+        &self,
+        path: &LakePath,
+        options: &DeleteOptions,
+    ) -> Result<()> {
+        self.delete_with(path, "true", options).await
+    }
+
+    async fn delete_with(
+        &self,
+        path: &LakePath,
+        recursive: &str,
+        options: &DeleteOptions,
+    ) -> Result<()> {
         if path.is_root() {
             return Err(Error::invalid_input(
                 "delete",
@@ -124,6 +215,7 @@ impl LakeClient {
             }
             let url = self.wire.url(Endpoint::Dfs, path, &pairs);
             let request = Request::new("delete", path.to_string(), Method::DELETE, url);
+            let request = leased(conditional(request, &options.condition)?, options.lease.as_ref());
             match self.wire.send(&request).await {
                 Ok((response, _)) => {
                     match response.headers().text("x-ms-continuation") {
@@ -163,6 +255,24 @@ impl LakeClient {
         to: &LakePath,
         condition: &WriteCondition,
     ) -> Result<()> {
+        let options = RenameOptions::default().with_condition(condition.clone());
+        self.rename_opts(from, to, &options).await
+    }
+
+    /// As [`rename`](Self::rename), with options.
+    ///
+    /// # Errors
+    /// As [`rename`](Self::rename), and `PreconditionFailed`: one of the two is leased
+    /// (`LeaseIdMissing`).
+    ///
+    /// # Cancel safety
+    /// As [`rename`](Self::rename).
+    pub async fn rename_opts(
+        &self,
+        from: &LakePath,
+        to: &LakePath,
+        options: &RenameOptions,
+    ) -> Result<()> {
         for path in [from, to] {
             if path.is_root() {
                 return Err(Error::invalid_input(
@@ -179,7 +289,8 @@ impl LakeClient {
             .header(X_MS_RENAME_SOURCE, &source)?
             .header(X_MS_CLIENT_TRANSACTION_ID, &transaction)?
             .body(Body::empty());
-        let request = conditional(request, condition)?;
+        let request = leased(conditional(request, &options.condition)?, options.lease.as_ref());
+        let request = source_leased(request, options.source_lease.as_ref());
         match self.wire.send(&request).await {
             Ok(_) => Ok(()),
             // The rename may be ours, done by an attempt whose answer was lost.

@@ -5,8 +5,11 @@ use time::OffsetDateTime;
 
 use crate::{
     client::LakeClient,
+    content_headers::ContentHeaders,
     error::{Error, ErrorKind, Result},
     etag::ETag,
+    lease::LeaseState,
+    metadata::Metadata,
     path::LakePath,
     wire::{Endpoint, Headers, Request},
 };
@@ -27,6 +30,16 @@ pub struct PathProperties {
     pub last_modified: Option<OffsetDateTime>,
     /// `Content-Type`, which writers may set; `application/octet-stream` if they did not.
     pub content_type: Option<String>,
+    /// All content headers that the file is served with, `content_type` among them.
+    pub headers: ContentHeaders,
+    /// What users keep with it.
+    pub metadata: Metadata,
+    /// Its lease, if the service says so.
+    pub lease: Option<LeaseState>,
+    /// When it was made, in UTC and whole seconds.
+    pub created_on: Option<OffsetDateTime>,
+    /// When it vanishes by itself, in UTC and whole seconds; `None` for never.
+    pub expires_on: Option<OffsetDateTime>,
 }
 
 /// File or directory.
@@ -95,6 +108,11 @@ impl LakeClient {
             etag: headers.etag().ok_or_else(|| missing(&request, "ETag"))?,
             last_modified: headers.last_modified(),
             content_type: headers.content_type(),
+            headers: ContentHeaders::of_answer(headers),
+            metadata: metadata(&request, headers)?,
+            lease: headers.text("x-ms-lease-state").and_then(LeaseState::parse),
+            created_on: headers.date("x-ms-creation-time"),
+            expires_on: headers.date("x-ms-expiry-time"),
         })
     }
 
@@ -110,8 +128,18 @@ impl LakeClient {
             etag: headers.etag().ok_or_else(|| missing(&request, "ETag"))?,
             last_modified: headers.last_modified(),
             content_type: None,
+            headers: ContentHeaders::default(),
+            metadata: metadata(&request, headers)?,
+            lease: headers.text("x-ms-lease-state").and_then(LeaseState::parse),
+            created_on: None,
+            expires_on: None,
         })
     }
+}
+
+fn metadata(request: &Request, headers: &reqwest::header::HeaderMap) -> Result<Metadata> {
+    Metadata::of_properties(headers.text("x-ms-properties"))
+        .map_err(|mistake| request.error(ErrorKind::InvalidResponse).with_detail(mistake))
 }
 
 /// The answer lacks a header that it must have.

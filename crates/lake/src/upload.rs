@@ -1,5 +1,6 @@
 //! Writing files: staged as blocks or sent in one request, visible whole or not at all.
 
+mod append_writer;
 mod block;
 mod block_list;
 mod block_upload;
@@ -9,14 +10,21 @@ use std::{fs::File, io::Read, path::Path};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, pin_mut};
 
-pub use self::block_upload::BlockUpload;
+pub use self::{
+    append_writer::{AppendLease, AppendOptions, AppendWriter, MissingFile},
+    block_upload::BlockUpload,
+};
 use crate::{
     buffers::BufferPool,
     client::LakeClient,
+    content_headers::ContentHeaders,
     error::{Error, ErrorKind, Result},
     etag::{ETag, WriteCondition},
+    lease::LeaseId,
+    metadata::Metadata,
     path::LakePath,
     progress::ProgressHook,
+    wire::{Endpoint, Request},
 };
 
 /// How a file is written.
@@ -29,7 +37,9 @@ pub struct UploadOptions {
     pub(crate) block_bytes: usize,
     pub(crate) concurrency: usize,
     pub(crate) condition: WriteCondition,
-    pub(crate) content_type: Option<String>,
+    pub(crate) headers: ContentHeaders,
+    pub(crate) metadata: Metadata,
+    pub(crate) lease: Option<LeaseId>,
     pub(crate) bytes_expected: Option<u64>,
     pub(crate) progress: Option<ProgressHook>,
 }
@@ -51,7 +61,9 @@ impl Default for UploadOptions {
             block_bytes: 8 * 1024 * 1024,
             concurrency: 4,
             condition: WriteCondition::Always,
-            content_type: None,
+            headers: ContentHeaders::default(),
+            metadata: Metadata::default(),
+            lease: None,
             bytes_expected: None,
             progress: None,
         }
@@ -83,8 +95,35 @@ impl UploadOptions {
     /// `Content-Type` of the file. Default: the service's, `application/octet-stream`.
     #[must_use]
     pub fn with_content_type(mut self, content_type: impl Into<String>) -> Self {
-        self.content_type = Some(content_type.into());
+        self.headers.content_type = Some(content_type.into());
         self
+    }
+
+    /// All content headers of the file. Default: the service's.
+    #[must_use]
+    pub fn with_headers(mut self, headers: ContentHeaders) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// The metadata of the file. Default: none, also where there was a file with some.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The lease under which it is written, needed if the path is leased. Default: none.
+    #[must_use]
+    pub fn with_lease(mut self, lease: LeaseId) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// Adds what is said about the file to the request that publishes it.
+    pub(crate) fn describe(&self, request: Request) -> Result<Request> {
+        let request = self.headers.add_to(request, Endpoint::Blob)?;
+        self.metadata.add_to_blob(request)
     }
 
     /// How many bytes will come, for the progress hook and the size of blocks. Default: unknown.

@@ -92,6 +92,23 @@ impl Wire {
         url
     }
 
+    /// The URL of the account itself at `endpoint`, with a query of `pairs`.
+    pub(crate) fn account_url(&self, endpoint: Endpoint, pairs: &[(&str, &str)]) -> Url {
+        let mut url = match endpoint {
+            Endpoint::Blob => self.blob.clone(),
+            Endpoint::Dfs => self.dfs.clone(),
+        };
+        let path = [url.path().trim_end_matches('/'), "/"].concat();
+        url.set_path(&path);
+        url.set_query(Some(&query_string(pairs)));
+        url
+    }
+
+    /// Waits as this client waits between attempts.
+    pub(crate) async fn sleep(&self, span: Duration) {
+        (self.sleeper)(span).await;
+    }
+
     /// Counts the attempts of one operation.
     pub(crate) fn attempts(&self) -> Attempts<'_> {
         Attempts::new(&self.retry, &self.sleeper)

@@ -5,6 +5,7 @@
 mod blobs;
 mod blocks;
 mod containers;
+mod deleted;
 mod list;
 
 use std::sync::Arc;
@@ -15,8 +16,10 @@ use axum::{
 };
 
 use super::{
-    Lake,
+    Lake, attributes,
     failure::{Code, Failure},
+    leasing,
+    name::PathName,
     read,
     reply::Reply,
     request::LakeRequest,
@@ -72,6 +75,20 @@ async fn on_container(
         (&Method::GET | &Method::HEAD, None | Some("metadata")) => {
             containers::properties(lake, request, name)
         }
+        (&Method::GET, Some("list")) if query.get("showonly").is_some() => {
+            match query.required("showonly")? {
+                "deleted" => deleted::paths(lake, request, name),
+                other => Err(Failure::query("showonly", other)),
+            }
+        }
+        (&Method::PUT, Some("lease")) => {
+            let place = Place {
+                account: request.account.clone(),
+                filesystem: name.to_owned(),
+                path: PathName::root(),
+            };
+            leasing::operate(lake, request, &place)
+        }
         (&Method::GET, Some("list")) => list::blobs(lake, request, name),
         (&Method::DELETE, None) => containers::delete(lake, request, name).await,
         (_, Some(_)) => Err(Failure::not_implemented("this operation on a container")),
@@ -95,6 +112,11 @@ async fn on_blob(
         (&Method::PUT, None) => blobs::put(lake, request, place, body).await,
         (&Method::PUT, Some("block")) => blocks::put(lake, request, place, body).await,
         (&Method::PUT, Some("blocklist")) => blocks::put_list(lake, request, place, body).await,
+        (&Method::PUT, Some("expiry")) => attributes::set_expiry(lake, request, place).await,
+        (&Method::PUT, Some("lease")) => leasing::operate(lake, request, &place),
+        (&Method::GET, Some("tags")) => attributes::get_tags(lake, request, &place),
+        (&Method::PUT, Some("tags")) => attributes::set_tags(lake, request, place, body).await,
+        (&Method::PUT, Some("undelete")) => attributes::undelete(lake, request, place).await,
         (&Method::PUT, Some("metadata")) => blobs::set_metadata(lake, request, place).await,
         (&Method::PUT, Some("properties")) => blobs::set_properties(lake, request, place).await,
         (_, Some(_)) => Err(Failure::not_implemented("this operation on a blob")),

@@ -3,10 +3,14 @@
 //!
 //! Spec: <https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations>
 
+use uuid::Uuid;
+
 use super::{
     failure::{Code, Failure},
+    lease::{self, Leased},
     request::LakeRequest,
     stamp::{Stamp, parse_http_date},
+    store::Entry,
 };
 
 /// The conditions of one request; none given, everything passes.
@@ -16,6 +20,7 @@ pub(crate) struct Conditions {
     if_none_match: Option<EntityTag>,
     if_modified_since: Option<i64>,
     if_unmodified_since: Option<i64>,
+    lease_id: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +36,7 @@ impl Conditions {
         Self::named(
             request,
             ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"],
+            "x-ms-lease-id",
         )
     }
 
@@ -44,10 +50,26 @@ impl Conditions {
                 "x-ms-source-if-modified-since",
                 "x-ms-source-if-unmodified-since",
             ],
+            "x-ms-source-lease-id",
         )
     }
 
-    fn named(request: &LakeRequest, names: [&'static str; 4]) -> Result<Self, Failure> {
+    /// The same, but that the lease id is not one that the request must be made with: it names
+    /// the lease that an operation on leases is about.
+    pub(crate) fn of_lease_operation(request: &LakeRequest) -> Result<Self, Failure> {
+        Ok(Self { lease_id: None, ..Self::of(request)? })
+    }
+
+    /// The same, made with this lease id unless the request names one.
+    pub(crate) fn or_leased(self, id: Option<Uuid>) -> Self {
+        Self { lease_id: self.lease_id.or(id), ..self }
+    }
+
+    fn named(
+        request: &LakeRequest,
+        names: [&'static str; 4],
+        lease_name: &'static str,
+    ) -> Result<Self, Failure> {
         let tag = |name| Ok::<_, Failure>(request.header(name)?.map(EntityTag::parse));
         let date = |name| {
             request
@@ -60,6 +82,7 @@ impl Conditions {
             if_none_match: tag(names[1])?,
             if_modified_since: date(names[2])?,
             if_unmodified_since: date(names[3])?,
+            lease_id: lease::lease_id(request, lease_name)?,
         })
     }
 
@@ -73,6 +96,30 @@ impl Conditions {
             Some(stamp) if self.holds(stamp) => Ok(()),
             Some(_) => Err(Failure::new(Code::ConditionNotMet)),
         }
+    }
+
+    /// Checks the lease of what would be replaced, changed or deleted.
+    pub(crate) fn check_lease(&self, existing: Option<&Entry>, now: Stamp) -> Result<(), Failure> {
+        match (existing, self.lease_id) {
+            (Some(entry), given) => entry.lease.check_write(Leased::Blob, given, now),
+            (None, Some(_)) => Err(Failure::new(Code::LeaseNotPresentWithBlobOperation)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Checks the lease of what is read: a wrong id is refused, none is needed.
+    pub(crate) fn check_read_lease(&self, entry: &Entry, now: Stamp) -> Result<(), Failure> {
+        entry.lease.check_given(Leased::Blob, self.lease_id, now)
+    }
+
+    /// Checks the lease of a container whose metadata are read or written.
+    pub(crate) fn check_container_lease(&self, root: &Entry, now: Stamp) -> Result<(), Failure> {
+        root.lease.check_given(Leased::Container, self.lease_id, now)
+    }
+
+    /// Checks the lease of a container that is to be deleted.
+    pub(crate) fn check_container_delete(&self, root: &Entry, now: Stamp) -> Result<(), Failure> {
+        root.lease.check_write(Leased::Container, self.lease_id, now)
     }
 
     /// Checks the source of a rename, which exists.

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use axum::{body::Body, http::Method};
 
 use super::{
-    Lake,
+    Lake, attributes,
     failure::{Code, Failure},
+    leasing,
     name::PathName,
     read,
     reply::Reply,
@@ -64,6 +65,17 @@ async fn on_filesystem(
         };
         return paths::properties(lake, request, &place);
     }
+    if request.method == Method::POST {
+        return leasing::operate(
+            lake,
+            request,
+            &Place {
+                account: request.account.clone(),
+                filesystem: name.to_owned(),
+                path: PathName::root(),
+            },
+        );
+    }
     let resource = request.query.required("resource")?;
     if resource != "filesystem" {
         return Err(Failure::query("resource", resource));
@@ -97,9 +109,13 @@ async fn on_path(
             }
             other => Err(Failure::query("action", other)),
         },
-        Method::POST => Err(Failure::not_implemented("leases")),
+        Method::POST => leasing::operate(lake, request, &place),
         Method::PUT if request.query.get("comp").is_some() => {
-            Err(Failure::not_implemented("expiry and undelete"))
+            match request.query.required("comp")? {
+                "expiry" => attributes::set_expiry(lake, request, place).await,
+                "undelete" => attributes::undelete(lake, request, place).await,
+                other => Err(Failure::query("comp", other)),
+            }
         }
         Method::PUT if request.headers.contains_key("x-ms-rename-source") => {
             paths::rename(lake, request, place).await

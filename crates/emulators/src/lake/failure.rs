@@ -31,7 +31,10 @@ pub(crate) enum Code {
     ContentLengthMustBeZero,
     Crc64Mismatch,
     DirectoryNotEmpty,
+    DuplicateTagNames,
+    EmptyTagName,
     FilesystemAlreadyExists,
+    FilesystemBeingDeleted,
     FilesystemNotFound,
     IncompleteBody,
     InternalError,
@@ -49,10 +52,22 @@ pub(crate) enum Code {
     InvalidResourceName,
     InvalidSourceOrDestinationResourceType,
     InvalidSourceUri,
+    InvalidTag,
     InvalidUri,
     InvalidXmlDocument,
     KeyBasedAuthenticationNotPermitted,
-    LeaseNotPresent,
+    LeaseAlreadyPresent,
+    LeaseIdMismatchWithBlobOperation,
+    LeaseIdMismatchWithContainerOperation,
+    LeaseIdMismatchWithLeaseOperation,
+    LeaseIdMissing,
+    LeaseIsBreakingAndCannotBeAcquired,
+    LeaseIsBreakingAndCannotBeChanged,
+    LeaseIsBrokenAndCannotBeRenewed,
+    LeaseLost,
+    LeaseNotPresentWithBlobOperation,
+    LeaseNotPresentWithContainerOperation,
+    LeaseNotPresentWithLeaseOperation,
     Md5Mismatch,
     MissingContentLengthHeader,
     MissingRequiredHeader,
@@ -72,6 +87,7 @@ pub(crate) enum Code {
     ServerBusy,
     SourceConditionNotMet,
     SourcePathNotFound,
+    TagsTooLarge,
     UnsupportedHttpVerb,
 }
 
@@ -188,8 +204,35 @@ impl Code {
             Code::FilesystemAlreadyExists => {
                 ("ContainerAlreadyExists", "The specified container already exists.")
             }
+            Code::FilesystemBeingDeleted => (
+                "ContainerBeingDeleted",
+                "The specified container is being deleted. Try operation later.",
+            ),
             Code::FilesystemNotFound => {
                 ("ContainerNotFound", "The specified container does not exist.")
+            }
+            Code::LeaseIdMismatchWithBlobOperation => (
+                "LeaseIdMismatchWithBlobOperation",
+                "The lease ID specified did not match the lease ID for the blob.",
+            ),
+            Code::LeaseIdMismatchWithLeaseOperation => (
+                "LeaseIdMismatchWithLeaseOperation",
+                "The lease ID specified did not match the lease ID for the blob with the \
+                 specified lease operation.",
+            ),
+            Code::LeaseIdMissing => (
+                "LeaseIdMissing",
+                "There is currently a lease on the blob and no lease ID was specified in \
+                 the request.",
+            ),
+            Code::LeaseLost => {
+                ("LeaseLost", "A lease ID was specified, but the lease for the blob has expired.")
+            }
+            Code::LeaseNotPresentWithBlobOperation => {
+                ("LeaseNotPresentWithBlobOperation", "There is currently no lease on the blob.")
+            }
+            Code::LeaseNotPresentWithLeaseOperation => {
+                ("LeaseNotPresentWithLeaseOperation", "There is currently no lease on the blob.")
             }
             Code::PathAlreadyExists => ("BlobAlreadyExists", "The specified blob already exists."),
             Code::PathConflict => {
@@ -241,10 +284,25 @@ impl Code {
                 "DirectoryNotEmpty",
                 "The recursive query parameter value must be true to delete a non-empty directory.",
             ),
+            Code::DuplicateTagNames => (
+                StatusCode::BAD_REQUEST,
+                "DuplicateTagNames",
+                "The tags specified contain duplicate names.",
+            ),
+            Code::EmptyTagName => (
+                StatusCode::BAD_REQUEST,
+                "EmptyTagName",
+                "The name of one of the tag key-value pairs is empty.",
+            ),
             Code::FilesystemAlreadyExists => (
                 StatusCode::CONFLICT,
                 "FilesystemAlreadyExists",
                 "The specified filesystem already exists.",
+            ),
+            Code::FilesystemBeingDeleted => (
+                StatusCode::CONFLICT,
+                "FilesystemBeingDeleted",
+                "The specified filesystem is being deleted.",
             ),
             Code::FilesystemNotFound => (
                 StatusCode::NOT_FOUND,
@@ -333,6 +391,12 @@ impl Code {
             Code::InvalidSourceUri => {
                 (StatusCode::BAD_REQUEST, "InvalidSourceUri", "The source URI is invalid.")
             }
+            Code::InvalidTag => (
+                StatusCode::BAD_REQUEST,
+                "InvalidTag",
+                "The tags specified are invalid. It contains characters that are not \
+                 permitted.",
+            ),
             Code::InvalidUri => {
                 (StatusCode::BAD_REQUEST, "InvalidUri", "The request URI is invalid.")
             }
@@ -346,10 +410,68 @@ impl Code {
                 "KeyBasedAuthenticationNotPermitted",
                 "Key based authentication is not permitted on this storage account.",
             ),
-            Code::LeaseNotPresent => (
+            Code::LeaseAlreadyPresent => {
+                (StatusCode::CONFLICT, "LeaseAlreadyPresent", "There is already a lease present.")
+            }
+            Code::LeaseIdMismatchWithBlobOperation => (
+                StatusCode::PRECONDITION_FAILED,
+                "LeaseIdMismatchWithBlobOperation",
+                "The lease ID specified did not match the lease ID for the resource.",
+            ),
+            Code::LeaseIdMismatchWithContainerOperation => (
+                StatusCode::PRECONDITION_FAILED,
+                "LeaseIdMismatchWithContainerOperation",
+                "The lease ID specified did not match the lease ID for the container.",
+            ),
+            Code::LeaseIdMismatchWithLeaseOperation => (
+                StatusCode::CONFLICT,
+                "LeaseIdMismatchWithLeaseOperation",
+                "The lease ID specified did not match the lease ID for the resource with \
+                 the specified lease operation.",
+            ),
+            Code::LeaseIdMissing => (
+                StatusCode::PRECONDITION_FAILED,
+                "LeaseIdMissing",
+                "There is currently a lease on the resource and no lease ID was specified \
+                 in the request.",
+            ),
+            Code::LeaseIsBreakingAndCannotBeAcquired => (
+                StatusCode::CONFLICT,
+                "LeaseIsBreakingAndCannotBeAcquired",
+                "The lease ID matched, but the lease is currently in breaking state and \
+                 cannot be acquired until it is broken.",
+            ),
+            Code::LeaseIsBreakingAndCannotBeChanged => (
+                StatusCode::CONFLICT,
+                "LeaseIsBreakingAndCannotBeChanged",
+                "The lease ID matched, but the lease is currently in breaking state and \
+                 cannot be changed.",
+            ),
+            Code::LeaseIsBrokenAndCannotBeRenewed => (
+                StatusCode::CONFLICT,
+                "LeaseIsBrokenAndCannotBeRenewed",
+                "The lease ID matched, but the lease has been broken explicitly and \
+                 cannot be renewed.",
+            ),
+            Code::LeaseLost => (
+                StatusCode::PRECONDITION_FAILED,
+                "LeaseLost",
+                "A lease ID was specified, but the lease for the resource has expired.",
+            ),
+            Code::LeaseNotPresentWithBlobOperation => (
                 StatusCode::PRECONDITION_FAILED,
                 "LeaseNotPresentWithBlobOperation",
-                "There is currently no lease on the blob.",
+                "There is currently no lease on the resource.",
+            ),
+            Code::LeaseNotPresentWithContainerOperation => (
+                StatusCode::PRECONDITION_FAILED,
+                "LeaseNotPresentWithContainerOperation",
+                "There is currently no lease on the container.",
+            ),
+            Code::LeaseNotPresentWithLeaseOperation => (
+                StatusCode::CONFLICT,
+                "LeaseNotPresentWithLeaseOperation",
+                "The lease ID is not present with the specified lease operation.",
             ),
             Code::Md5Mismatch => (
                 StatusCode::BAD_REQUEST,
@@ -445,6 +567,11 @@ impl Code {
                 StatusCode::NOT_FOUND,
                 "SourcePathNotFound",
                 "The source path for a rename operation does not exist.",
+            ),
+            Code::TagsTooLarge => (
+                StatusCode::BAD_REQUEST,
+                "TagsTooLarge",
+                "The tags specified exceed the maximum permissible limit.",
             ),
             Code::UnsupportedHttpVerb => (
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -12,6 +12,7 @@ use super::{
     range::{ByteRange, RequestedRange},
     reply::Reply,
     request::{Api, LakeRequest},
+    stamp::Stamp,
     store::{Entry, Place},
 };
 
@@ -24,10 +25,15 @@ pub(super) async fn get(
     let conditions = Conditions::of(request)?;
     let requested = RequestedRange::of(request)?;
     let ranged_digest = ranged_digest(request)?;
+    let now = lake.store.now();
     let opened = {
         let lake = Arc::clone(lake);
         body::blocking(move || {
-            lake.store.open_file(&place, |entry| conditions.check_read(entry.stamp))
+            let now = lake.store.now();
+            lake.store.open_file(&place, |entry| {
+                conditions.check_read(entry.stamp)?;
+                conditions.check_read_lease(entry, now)
+            })
         })
     };
     let (entry, file) = opened.await?;
@@ -35,7 +41,7 @@ pub(super) async fn get(
     let Some(file) = file else {
         return match request.api {
             // A directory is an empty blob to the blob endpoint.
-            Api::Blob => Ok(describe(Reply::empty(StatusCode::OK), request, &entry, false)),
+            Api::Blob => Ok(describe(Reply::empty(StatusCode::OK), request, &entry, false, now)),
             Api::Dfs => Err(Failure::new(Code::ResourceTypeMismatch)),
         };
     };
@@ -53,15 +59,18 @@ pub(super) async fn get(
     if is_partial {
         reply = reply.with("content-range", &range.content_range(length));
     }
-    Ok(describe(reply, request, &entry, is_partial))
+    Ok(describe(reply, request, &entry, is_partial, now))
 }
 
 /// Answers HEAD: everything about a path but its bytes.
 pub(super) fn head(lake: &Lake, request: &LakeRequest, place: &Place) -> Result<Reply, Failure> {
     let entry = lake.store.entry(place)?;
-    Conditions::of(request)?.check_read(entry.stamp)?;
+    let conditions = Conditions::of(request)?;
+    let now = lake.store.now();
+    conditions.check_read(entry.stamp)?;
+    conditions.check_read_lease(&entry, now)?;
     let reply = Reply::empty(StatusCode::OK).with("content-length", &entry.length().to_string());
-    Ok(describe(reply, request, &entry, false))
+    Ok(describe(reply, request, &entry, false, now))
 }
 
 /// The headers of an answer to a write: the new entity tag, and that data is encrypted.
@@ -116,7 +125,13 @@ fn ranged_digest(request: &LakeRequest) -> Result<Option<Digester>, Failure> {
 }
 
 /// Adds what a read or HEAD says about an entry.
-fn describe(mut reply: Reply, request: &LakeRequest, entry: &Entry, is_partial: bool) -> Reply {
+fn describe(
+    mut reply: Reply,
+    request: &LakeRequest,
+    entry: &Entry,
+    is_partial: bool,
+    now: Stamp,
+) -> Reply {
     let kind = if entry.is_directory() { "directory" } else { "file" };
     reply = reply
         .with("accept-ranges", "bytes")
@@ -124,12 +139,14 @@ fn describe(mut reply: Reply, request: &LakeRequest, entry: &Entry, is_partial: 
         .with("last-modified", &entry.stamp.http_date())
         .with("x-ms-creation-time", &entry.created.http_date())
         .with("x-ms-group", SUPERUSER)
-        .with("x-ms-lease-state", "available")
-        .with("x-ms-lease-status", "unlocked")
         .with("x-ms-owner", SUPERUSER)
         .with("x-ms-permissions", permissions(entry))
         .with("x-ms-resource-type", kind)
         .with("x-ms-server-encrypted", "true");
+    reply = entry.lease.describe(reply, now);
+    if let Some(expires) = entry.expires {
+        reply = reply.with("x-ms-expiry-time", &expires.http_date());
+    }
     if let Some(id) = &entry.transaction_id {
         reply = reply.with("x-ms-client-transaction-id", id);
     }
@@ -149,6 +166,9 @@ fn describe(mut reply: Reply, request: &LakeRequest, entry: &Entry, is_partial: 
     }
     if request.api == Api::Blob || request.path_style {
         reply = entry.properties.write_metadata_to(reply).with("x-ms-blob-type", "BlockBlob");
+        if entry.tags.len() > 0 {
+            reply = reply.with("x-ms-tag-count", &entry.tags.len().to_string());
+        }
         if entry.is_directory() {
             reply = reply.with("x-ms-meta-hdi_isfolder", "true");
         }

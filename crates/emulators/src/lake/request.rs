@@ -109,11 +109,36 @@ impl LakeRequest {
         {
             return Err(Failure::not_implemented(&["the query parameter ", name].concat()));
         }
-        // Leases cannot be acquired here, so nothing ever has one.
-        if self.headers.contains_key("x-ms-lease-id") {
-            return Err(Failure::new(Code::LeaseNotPresent));
+        for (name, is_known) in HEADERS_OF_SOME {
+            if self.headers.contains_key(*name) && !is_known(self) {
+                return Err(Failure::not_implemented(
+                    &["the header ", name, " of this operation"].concat(),
+                ));
+            }
         }
         Ok(())
+    }
+
+    fn takes_lease_action(&self) -> bool {
+        let action = self.query.get("action");
+        self.is_lease_operation() || matches!(action, Some("append" | "flush"))
+    }
+
+    fn is_lease_operation(&self) -> bool {
+        match self.api {
+            Api::Blob => self.query.get("comp") == Some("lease"),
+            Api::Dfs => self.method == Method::POST,
+        }
+    }
+
+    fn makes(&self, resources: &[&str]) -> bool {
+        self.query.get("resource").is_some_and(|resource| resources.contains(&resource))
+    }
+
+    fn publishes_blob(&self) -> bool {
+        self.api == Api::Blob
+            && self.method == Method::PUT
+            && matches!(self.query.get("comp"), None | Some("blocklist"))
     }
 }
 
@@ -223,6 +248,9 @@ fn marked_api(query: &Query, headers: &HeaderMap) -> Option<Api> {
         || headers.contains_key("x-ms-copy-source")
     {
         Some(Api::Blob)
+    } else if headers.contains_key("x-ms-lease-action") {
+        // A lease of the blob endpoint has `comp`.
+        Some(Api::Dfs)
     } else {
         None
     }
@@ -255,20 +283,24 @@ const UNSUPPORTED_HEADERS: &[&str] = &[
     "x-ms-encryption-context",
     "x-ms-encryption-key",
     "x-ms-encryption-scope",
-    "x-ms-expiry-option",
-    "x-ms-expiry-time",
     "x-ms-group",
     "x-ms-if-tags",
     "x-ms-immutability-policy-until-date",
-    "x-ms-lease-action",
     "x-ms-legal-hold",
     "x-ms-owner",
     "x-ms-permissions",
-    "x-ms-proposed-lease-id",
     "x-ms-structured-body",
-    "x-ms-tags",
     "x-ms-umask",
 ];
+/// Headers that only some operations know here, and which these are.
+const HEADERS_OF_SOME: &[(&str, IsKnown)] = &[
+    ("x-ms-expiry-option", |r| r.query.get("comp") == Some("expiry") || r.makes(&["file"])),
+    ("x-ms-expiry-time", |r| r.query.get("comp") == Some("expiry") || r.makes(&["file"])),
+    ("x-ms-lease-action", LakeRequest::takes_lease_action),
+    ("x-ms-proposed-lease-id", |r| r.takes_lease_action() || r.makes(&["file", "directory"])),
+    ("x-ms-tags", LakeRequest::publishes_blob),
+];
+type IsKnown = fn(&LakeRequest) -> bool;
 const UNSUPPORTED_PARAMETERS: &[&str] = &["beginfrom", "snapshot", "versionid"];
 
 #[cfg(test)]

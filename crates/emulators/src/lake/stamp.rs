@@ -16,17 +16,32 @@ pub(crate) struct Stamp(u64);
 
 /// Gives out moments, each later than the one before, so that no two entity tags are equal.
 #[derive(Debug, Default)]
-pub(crate) struct StampClock(AtomicU64);
+pub(crate) struct StampClock {
+    last: AtomicU64,
+    /// How far a test has put it forward, in ticks.
+    ahead: AtomicU64,
+}
 
 impl StampClock {
     /// The present moment, or the first later one not yet given out.
     pub(crate) fn next(&self) -> Stamp {
-        let now = Stamp::from_system_time(SystemTime::now()).0;
+        let now = self.now().0;
         let before = self
-            .0
+            .last
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(now.max(last + 1)))
             .unwrap_or_else(|last| last);
         Stamp(now.max(before + 1))
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Stamp {
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        Stamp(Stamp::from_system_time(SystemTime::now()).0.saturating_add(ahead))
+    }
+
+    /// Puts the clock forward, so that what takes time has taken it.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.ahead.fetch_add(ticks(by), Ordering::SeqCst);
     }
 }
 
@@ -43,6 +58,23 @@ impl Stamp {
         let ticks = self.0.saturating_sub(TICKS_AT_UNIX_EPOCH);
         UNIX_EPOCH
             + Duration::new(ticks / TICKS_PER_SECOND, (ticks % TICKS_PER_SECOND) as u32 * 100)
+    }
+
+    /// The moment of whole seconds since 1970; one before counts as 1970.
+    pub(crate) fn from_unix_seconds(seconds: i64) -> Self {
+        let seconds = u64::try_from(seconds).unwrap_or_default();
+        Self(TICKS_AT_UNIX_EPOCH.saturating_add(seconds.saturating_mul(TICKS_PER_SECOND)))
+    }
+
+    /// The moment so much later.
+    pub(crate) fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(ticks(span)))
+    }
+
+    /// How much later this is than `other`; nothing if it is earlier.
+    pub(crate) fn since(self, other: Self) -> Duration {
+        let ticks = self.0.saturating_sub(other.0);
+        Duration::new(ticks / TICKS_PER_SECOND, (ticks % TICKS_PER_SECOND) as u32 * 100)
     }
 
     /// The entity tag without its quotes, as listings spell it.
@@ -88,6 +120,10 @@ pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
         .map(|moment| moment.assume_utc().unix_timestamp())
 }
 
+fn ticks(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos() / 100).unwrap_or(u64::MAX / 4)
+}
+
 const HTTP_DATE: &[BorrowedFormatItem<'static>] = format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );
@@ -115,6 +151,16 @@ mod tests {
         assert_eq!(stamp.0, 629_197_085_770_000_000);
         assert_eq!(Stamp::from_system_time(stamp.to_system_time()), stamp);
         assert_eq!(stamp.etag(), "\"0x8BB5B6A77082680\"");
+    }
+
+    #[test]
+    fn a_clock_put_forward_is_later_by_that_much() {
+        let clock = StampClock::default();
+        let before = clock.now();
+        clock.advance(Duration::from_secs(60));
+        let rest = clock.now().since(before).saturating_sub(Duration::from_secs(60));
+        assert!(rest < Duration::from_secs(30), "{rest:?}");
+        assert!(clock.next() > before.after(Duration::from_secs(59)));
     }
 
     #[test]

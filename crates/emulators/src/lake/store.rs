@@ -12,11 +12,14 @@
 //! - One process per `storage_dir`.
 
 mod append;
+mod attributes;
 mod blocks;
+mod deleted;
 mod draft;
 mod entry;
 mod filesystem;
 mod flush;
+mod lease;
 mod rename;
 mod scan;
 mod staging;
@@ -26,31 +29,37 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 pub(crate) use self::{
     blocks::{BlockList, BlockSource, MAX_BLOCKS, PendingBlock},
     entry::{Entry, Node},
     filesystem::{Filesystem, PageQuery},
+    lease::WriteLease,
     rename::Rename,
     staging::StagedFile,
 };
-use self::{filesystem::NewFile, staging::Staging};
+use self::{deleted::Trash, filesystem::NewFile, staging::Staging};
 use super::{
     conditions::Conditions,
+    expiry::Expiry,
     failure::{Code, Failure},
+    lease::NewLease,
     name::{PathName, is_account_name, is_filesystem_name},
     properties::{ContentHeaders, Properties},
-    stamp::StampClock,
+    stamp::{Stamp, StampClock},
+    tags::Tags,
 };
+use crate::config::AccountConfig;
 
 /// All accounts.
 #[derive(Debug)]
 pub(crate) struct Store {
-    clock: StampClock,
+    clock: Arc<StampClock>,
     next_file_id: AtomicU64,
     staging: Staging,
     accounts: BTreeMap<String, Account>,
@@ -61,6 +70,18 @@ pub(crate) struct Store {
 struct Account {
     dir: PathBuf,
     filesystems: Mutex<BTreeMap<String, Filesystem>>,
+    /// The names of deleted filesystems, and when they are free again.
+    being_deleted: Mutex<BTreeMap<String, Stamp>>,
+    policy: AccountPolicy,
+}
+
+/// What an account does with what is deleted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct AccountPolicy {
+    /// For how long a deleted path can be restored; `None` if not at all.
+    retention: Option<Duration>,
+    /// For how long the name of a deleted filesystem is not free.
+    limbo: Duration,
 }
 
 /// Where a path is: the address of every operation on one.
@@ -77,25 +98,35 @@ pub(crate) struct Publication {
     pub(crate) headers: ContentHeaders,
     pub(crate) properties: Properties,
     pub(crate) transaction_id: Option<String>,
+    /// A lease that the maker has on it from the start.
+    pub(crate) lease: Option<NewLease>,
+    pub(crate) expiry: Option<Expiry>,
+    pub(crate) tags: Tags,
 }
 
 impl Store {
     /// Opens the accounts in `storage_dir` and takes over the files that lie there.
     pub(crate) fn open<'a>(
         storage_dir: &Path,
-        accounts: impl IntoIterator<Item = (&'a str, &'a [String])>,
+        clock: Arc<StampClock>,
+        accounts: impl IntoIterator<Item = (&'a str, &'a [String], AccountPolicy)>,
     ) -> io::Result<Self> {
         let mut store = Self {
-            clock: StampClock::default(),
+            clock,
             next_file_id: AtomicU64::new(0),
             staging: Staging::open(storage_dir)?,
             accounts: BTreeMap::new(),
         };
-        for (name, filesystems) in accounts {
+        for (name, filesystems, policy) in accounts {
             if !is_account_name(name) {
                 return Err(invalid_name("account", name));
             }
-            let account = Account { dir: storage_dir.join(name), filesystems: Mutex::default() };
+            let account = Account {
+                dir: storage_dir.join(name),
+                filesystems: Mutex::default(),
+                being_deleted: Mutex::default(),
+                policy,
+            };
             fs::create_dir_all(&account.dir)?;
             scan::filesystems(&store, &account)?;
             for filesystem in filesystems {
@@ -159,6 +190,9 @@ impl Store {
         if filesystems.contains_key(name) {
             return Err(Failure::new(Code::FilesystemAlreadyExists));
         }
+        if account.is_being_deleted(name, self.clock.now()) {
+            return Err(Failure::new(Code::FilesystemBeingDeleted));
+        }
         let made = account
             .make_filesystem(name, properties, self)
             .map_err(|error| Failure::io("make a filesystem", &error))?;
@@ -174,13 +208,17 @@ impl Store {
         conditions: &Conditions,
     ) -> Result<(), Failure> {
         let trash = self.staging.trash();
+        let now = self.clock.now();
+        let account = self.account(account)?;
         let removed = {
-            let mut filesystems = self.account(account)?.lock();
+            let mut filesystems = account.lock();
             let filesystem =
                 filesystems.get(name).ok_or_else(|| Failure::new(Code::FilesystemNotFound))?;
             conditions.check_write(Some(filesystem.root().stamp))?;
+            conditions.check_container_delete(filesystem.root(), now)?;
             fs::rename(filesystem.dir(), &trash)
                 .map_err(|error| Failure::io("delete a filesystem", &error))?;
+            account.keep_from_use(name, now);
             filesystems.remove(name)
         };
         drop(removed);
@@ -197,6 +235,7 @@ impl Store {
         let mut filesystems = self.account(account)?.lock();
         let filesystem =
             filesystems.get_mut(name).ok_or_else(|| Failure::new(Code::FilesystemNotFound))?;
+        filesystem.expire(self.clock.now())?;
         work(filesystem)
     }
 
@@ -212,6 +251,7 @@ impl Store {
             let stamp = self.clock.next();
             let root = filesystem.root_mut();
             conditions.check_write(Some(root.stamp))?;
+            conditions.check_container_lease(root, stamp)?;
             root.properties = properties;
             root.stamp = stamp;
             Ok(root.clone())
@@ -286,33 +326,46 @@ impl Store {
     ) -> Result<Entry, Failure> {
         let stamp = self.clock.next();
         self.with_filesystem(&place.account, &place.filesystem, |filesystem| {
-            conditions.check_write(Some(filesystem.existing(&place.path)?.stamp))?;
+            let entry = filesystem.existing(&place.path)?;
+            conditions.check_write(Some(entry.stamp))?;
+            conditions.check_lease(Some(entry), stamp)?;
             filesystem.date(&place.path, stamp)?;
             let entry = filesystem.existing_mut(&place.path)?;
             change(entry);
             entry.stamp = stamp;
+            entry.lease.after_write(stamp);
             Ok(entry.clone())
         })
     }
 
     /// Deletes a file, or a directory: with everything in it if `recursive`, else only if empty.
+    /// Gives the deletion id of what can be restored.
     pub(crate) fn delete(
         &self,
         place: &Place,
         conditions: &Conditions,
         recursive: bool,
-    ) -> Result<(), Failure> {
-        let trash = self.staging.trash();
-        let removed = self.with_filesystem(&place.account, &place.filesystem, |filesystem| {
-            filesystem.remove(&place.path, conditions, recursive, &trash)
-        })?;
+    ) -> Result<Option<u64>, Failure> {
+        let trash = Trash::new(self.staging.trash());
+        let stamp = self.clock.next();
+        let retention = self.account(&place.account)?.policy.retention;
+        let (deletion_id, removed) =
+            self.with_filesystem(&place.account, &place.filesystem, |filesystem| {
+                let removed =
+                    filesystem.remove(&place.path, conditions, recursive, trash.path(), stamp)?;
+                Ok(match retention {
+                    Some(span) => (filesystem.deleted.keep(removed, trash, stamp, span), None),
+                    None => (None, Some((removed, trash))),
+                })
+            })?;
         // Outside of the lock, for a directory may hold much.
-        let is_directory = removed.iter().any(|entry| matches!(entry.node, Node::Directory));
         drop(removed);
-        if is_directory {
-            fs::remove_dir_all(&trash).map_err(|error| Failure::io("empty the trash", &error))?;
-        }
-        Ok(())
+        Ok(deletion_id)
+    }
+
+    /// The present moment, as this store tells time.
+    pub(crate) fn now(&self) -> Stamp {
+        self.clock.now()
     }
 
     fn account(&self, name: &str) -> Result<&Account, Failure> {
@@ -330,6 +383,17 @@ impl Account {
         self.filesystems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn keep_from_use(&self, name: &str, now: Stamp) {
+        let mut names = self.being_deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        names.insert(name.to_owned(), now.after(self.policy.limbo));
+    }
+
+    fn is_being_deleted(&self, name: &str, now: Stamp) -> bool {
+        let mut names = self.being_deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        names.retain(|_, until| *until > now);
+        names.contains_key(name)
+    }
+
     fn make_filesystem(
         &self,
         name: &str,
@@ -341,6 +405,18 @@ impl Account {
         Ok(Filesystem::new(dir, store.clock.next(), properties))
     }
 }
+
+impl AccountPolicy {
+    pub(crate) fn of(account: &AccountConfig) -> Self {
+        let days = account.soft_delete_retention_days;
+        Self {
+            retention: days.map(|days| Duration::from_secs(u64::from(days.get()) * SECONDS_A_DAY)),
+            limbo: Duration::from_millis(account.filesystem_deletion_limbo_ms.into()),
+        }
+    }
+}
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
 fn invalid_name(what: &str, name: &str) -> io::Error {
     io::Error::new(

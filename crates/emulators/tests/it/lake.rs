@@ -3,12 +3,15 @@
 
 mod access;
 mod append;
+mod attributes;
 mod blob;
 mod blocks;
 mod filesystems;
+mod lease;
 mod names;
 mod paths;
 mod read;
+mod soft_delete;
 
 use azconnect_emulators::{Config, Emulators};
 use reqwest::{Certificate, Client, Method, RequestBuilder, StatusCode, header::HeaderMap};

@@ -150,6 +150,17 @@ fn hint_for(
         (ErrorKind::Conflict, Some("DirectoryNotEmpty")) => {
             "the directory holds something: delete it recursively if that may go too".to_owned()
         }
+        (ErrorKind::PreconditionFailed, Some("LeaseLost")) => {
+            "the lease ended or was broken before this: acquire it anew and look at what others \
+             have written meanwhile"
+                .to_owned()
+        }
+        (_, Some(code)) if code.starts_with("LeaseNotPresent") => {
+            "nobody holds a lease there: it ended, or was never acquired".to_owned()
+        }
+        (_, Some(code)) if code.starts_with("LeaseIdMismatch") => {
+            "it is leased under another id: somebody else holds the lease".to_owned()
+        }
         (ErrorKind::Conflict | ErrorKind::PreconditionFailed, Some(code))
             if code.starts_with("Lease") =>
         {

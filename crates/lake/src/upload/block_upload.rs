@@ -15,6 +15,7 @@ use crate::{
     client::LakeClient,
     error::{Error, ErrorKind, Result},
     etag::WriteCondition,
+    lease::{LeaseId, leased},
     names::conditional,
     path::LakePath,
     properties::missing,
@@ -56,6 +57,7 @@ struct Target {
     wire: Arc<Wire>,
     path: LakePath,
     ids: BlockIds,
+    lease: Option<LeaseId>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -79,8 +81,12 @@ impl LakeClient {
             ));
         }
         let block_bytes = block_bytes(&options);
-        let target =
-            Target { wire: Arc::clone(&self.wire), path: path.clone(), ids: BlockIds::new() };
+        let target = Target {
+            wire: Arc::clone(&self.wire),
+            path: path.clone(),
+            ids: BlockIds::new(),
+            lease: options.lease,
+        };
         Ok(BlockUpload {
             target: Arc::new(target),
             advance: Advance::new(options.progress.clone(), options.bytes_expected),
@@ -211,15 +217,13 @@ impl BlockUpload {
     async fn put_whole(mut self) -> Result<Published> {
         let length = self.filling.len() as u64;
         let (body, checksum) = mem::take(&mut self.filling).into_body();
-        let mut request = self
+        let request = self
             .target
             .request(&[])
             .static_header("x-ms-blob-type", "BlockBlob")
             .header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &checksum)?
             .body(body);
-        if let Some(content_type) = &self.options.content_type {
-            request = request.header(X_MS_BLOB_CONTENT_TYPE, content_type)?;
-        }
+        let request = self.options.describe(request)?;
         let (response, _) = self.target.wire.send(&request).await?;
         self.advance.by(length);
         let etag = response.headers().etag().ok_or_else(|| missing(&request, "ETag"))?;
@@ -234,9 +238,7 @@ impl BlockUpload {
             .commit_xml(self.blocks_begun)
             .map_err(|source| request.error(ErrorKind::InvalidInput).with_source(source))?;
         request = request.body(Body::pieces(vec![xml.into()]));
-        if let Some(content_type) = &self.options.content_type {
-            request = request.header(X_MS_BLOB_CONTENT_TYPE, content_type)?;
-        }
+        let request = self.options.describe(request)?;
         let request = conditional(request, &self.options.condition)?;
         let etag = match self.target.wire.send(&request).await {
             Ok((response, _)) => {
@@ -258,7 +260,8 @@ impl BlockUpload {
 impl Target {
     fn request(&self, pairs: &[(&str, &str)]) -> Request {
         let url = self.wire.url(Endpoint::Blob, &self.path, pairs);
-        Request::new(UPLOAD, self.path.to_string(), Method::PUT, url)
+        let request = Request::new(UPLOAD, self.path.to_string(), Method::PUT, url);
+        leased(request, self.lease.as_ref())
     }
 
     /// Spec: <https://learn.microsoft.com/rest/api/storageservices/put-block>
@@ -304,9 +307,6 @@ fn block_bytes(options: &UploadOptions) -> usize {
 }
 
 const UPLOAD: &str = "upload";
-
-const X_MS_BLOB_CONTENT_TYPE: http::HeaderName =
-    http::HeaderName::from_static("x-ms-blob-content-type");
 
 /// Spec: <https://learn.microsoft.com/azure/storage/blobs/scalability-targets>
 const MOST_BLOCKS: u32 = 50_000;

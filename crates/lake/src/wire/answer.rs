@@ -32,7 +32,11 @@ pub(crate) trait Headers {
     }
 
     fn last_modified(&self) -> Option<OffsetDateTime> {
-        httpdate::parse_http_date(self.text(LAST_MODIFIED.as_str())?).ok().map(Into::into)
+        self.date(LAST_MODIFIED.as_str())
+    }
+
+    fn date(&self, name: &str) -> Option<OffsetDateTime> {
+        httpdate::parse_http_date(self.text(name)?).ok().map(Into::into)
     }
 
     /// The dfs endpoint names the type; the blob endpoint marks directories by metadata.

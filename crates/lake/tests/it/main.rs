@@ -7,10 +7,13 @@
     reason = "a failing test should say where"
 )]
 
+mod append;
+mod attributes;
 mod disk_full;
 mod download;
 mod harness;
 mod hostile;
+mod leases;
 mod names;
 mod parquet;
 mod refusals;

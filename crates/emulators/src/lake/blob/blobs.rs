@@ -15,6 +15,7 @@ use crate::lake::{
     reply::Reply,
     request::LakeRequest,
     store::{Place, Publication},
+    tags::Tags,
 };
 
 /// Put Blob: a whole file in one request.
@@ -43,7 +44,8 @@ pub(super) async fn put(
     let mut publication = Publication {
         headers: ContentHeaders::of_blob(&request.headers, true),
         properties: Properties::of_blob(&request.headers)?,
-        transaction_id: None,
+        tags: Tags::of(request)?,
+        ..Publication::default()
     };
     // Looked at now already, so that a client that waits for `100 Continue` need not send a body
     // that will be refused; what counts is the look at the time of publication.
@@ -74,8 +76,14 @@ pub(super) async fn delete(
 ) -> Result<Reply, Failure> {
     let conditions = Conditions::of(request)?;
     let lake = Arc::clone(lake);
-    blocking(move || lake.store.delete(&place, &conditions, false)).await?;
-    Ok(Reply::empty(StatusCode::ACCEPTED).with("x-ms-delete-type-permanent", "true"))
+    let deletion_id = blocking(move || lake.store.delete(&place, &conditions, false)).await?;
+    let reply = Reply::empty(StatusCode::ACCEPTED);
+    Ok(match deletion_id {
+        Some(id) => reply
+            .with("x-ms-delete-type-permanent", "false")
+            .with("x-ms-deletion-id", &id.to_string()),
+        None => reply.with("x-ms-delete-type-permanent", "true"),
+    })
 }
 
 /// Set Blob Metadata: replaces all of it.
@@ -114,7 +122,9 @@ pub(super) async fn set_properties(
 
 fn check_target(lake: &Lake, place: &Place, conditions: &Conditions) -> Result<(), Failure> {
     lake.store.with_filesystem(&place.account, &place.filesystem, |filesystem| {
-        conditions.check_write(filesystem.get(&place.path).map(|entry| entry.stamp))
+        let existing = filesystem.get(&place.path);
+        conditions.check_write(existing.map(|entry| entry.stamp))?;
+        conditions.check_lease(existing, lake.store.now())
     })
 }
 

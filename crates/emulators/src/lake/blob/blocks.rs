@@ -17,6 +17,7 @@ use crate::lake::{
     reply::Reply,
     request::LakeRequest,
     store::{BlockList, BlockSource, MAX_BLOCKS, PendingBlock, Place, Publication},
+    tags::Tags,
     xml::XmlWriter,
 };
 
@@ -40,7 +41,14 @@ pub(super) async fn put(
     }
     let expected = ExpectedDigests::of(request)?;
     // Before the body, so that nobody sends one for nothing.
-    lake.store.with_filesystem(&place.account, &place.filesystem, |_| Ok(()))?;
+    let conditions = Conditions::of(request)?;
+    lake.store.with_filesystem(&place.account, &place.filesystem, |filesystem| {
+        // There need not be a file yet.
+        match filesystem.get(&place.path) {
+            Some(entry) => conditions.check_lease(Some(entry), lake.store.now()),
+            None => Ok(()),
+        }
+    })?;
     let (staged, file) = {
         let lake = Arc::clone(lake);
         blocking(move || lake.store.stage()).await?
@@ -71,7 +79,8 @@ pub(super) async fn put_list(
     let publication = Publication {
         headers: ContentHeaders::of_blob(&request.headers, false),
         properties: Properties::of_blob(&request.headers)?,
-        transaction_id: None,
+        tags: Tags::of(request)?,
+        ..Publication::default()
     };
     let document = receive_document(body.take().unwrap_or_default(), MAX_LIST_BYTES).await?;
     let digest = digest_of(expected.digester()?, &document)

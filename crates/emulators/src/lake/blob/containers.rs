@@ -31,6 +31,7 @@ pub(super) fn list(lake: &Lake, request: &LakeRequest) -> Result<Reply, Failure>
             document.leaf(element, value);
         }
     }
+    let now = lake.store.now();
     document.open("Containers");
     for (name, root) in containers {
         document.open("Container");
@@ -38,8 +39,7 @@ pub(super) fn list(lake: &Lake, request: &LakeRequest) -> Result<Reply, Failure>
         document.open("Properties");
         document.leaf("Last-Modified", &root.stamp.http_date());
         document.leaf("Etag", &root.stamp.etag());
-        document.leaf("LeaseStatus", "unlocked");
-        document.leaf("LeaseState", "available");
+        super::list::lease(&mut document, &root, now);
         document.leaf("HasImmutabilityPolicy", "false");
         document.leaf("HasLegalHold", "false");
         document.close("Properties");
@@ -72,13 +72,14 @@ pub(super) fn properties(lake: &Lake, request: &LakeRequest, name: &str) -> Resu
     let root = lake
         .store
         .with_filesystem(&request.account, name, |filesystem| Ok(filesystem.root().clone()))?;
+    let now = lake.store.now();
+    Conditions::of(request)?.check_container_lease(&root, now)?;
     let reply = tagged(StatusCode::OK, &root)
         .with("x-ms-default-encryption-scope", "$account-encryption-key")
         .with("x-ms-deny-encryption-scope-override", "false")
         .with("x-ms-has-immutability-policy", "false")
-        .with("x-ms-has-legal-hold", "false")
-        .with("x-ms-lease-state", "available")
-        .with("x-ms-lease-status", "unlocked");
+        .with("x-ms-has-legal-hold", "false");
+    let reply = root.lease.describe(reply, now);
     Ok(root.properties.write_metadata_to(reply))
 }
 

@@ -11,6 +11,7 @@ use crate::lake::{
     name::PathName,
     reply::Reply,
     request::LakeRequest,
+    stamp::Stamp,
     store::{Entry, PageQuery},
     xml::XmlWriter,
 };
@@ -51,6 +52,7 @@ pub(super) fn blobs(lake: &Lake, request: &LakeRequest, container: &str) -> Resu
             document.leaf(element, value);
         }
     }
+    let now = lake.store.now();
     document.open("Blobs");
     for (path, entry) in &page.entries {
         if delimiter.is_some() && entry.is_directory() {
@@ -58,7 +60,7 @@ pub(super) fn blobs(lake: &Lake, request: &LakeRequest, container: &str) -> Resu
             document.leaf("Name", &[path.as_str(), "/"].concat());
             document.close("BlobPrefix");
         } else {
-            blob(&mut document, path, entry, include.contains("metadata"));
+            blob(&mut document, path, entry, include.contains("metadata"), now);
         }
     }
     document.close("Blobs");
@@ -80,7 +82,17 @@ pub(super) fn metadata(document: &mut XmlWriter, entry: &Entry) {
     document.close("Metadata");
 }
 
-fn blob(document: &mut XmlWriter, path: &PathName, entry: &Entry, with_metadata: bool) {
+/// Writes what there is to say of an entry's lease.
+pub(super) fn lease(document: &mut XmlWriter, entry: &Entry, now: Stamp) {
+    let (status, state, duration) = entry.lease.words(now);
+    document.leaf("LeaseStatus", status);
+    document.leaf("LeaseState", state);
+    if let Some(duration) = duration {
+        document.leaf("LeaseDuration", duration);
+    }
+}
+
+fn blob(document: &mut XmlWriter, path: &PathName, entry: &Entry, with_metadata: bool, now: Stamp) {
     document.open("Blob");
     document.leaf("Name", path.as_str());
     document.open("Properties");
@@ -94,8 +106,13 @@ fn blob(document: &mut XmlWriter, path: &PathName, entry: &Entry, with_metadata:
         }
     }
     document.leaf("BlobType", "BlockBlob");
-    document.leaf("LeaseStatus", "unlocked");
-    document.leaf("LeaseState", "available");
+    lease(document, entry, now);
+    if let Some(expires) = entry.expires {
+        document.leaf("Expiry-Time", &expires.http_date());
+    }
+    if entry.tags.len() > 0 {
+        document.leaf("TagCount", &entry.tags.len().to_string());
+    }
     document.leaf("ServerEncrypted", "true");
     document.leaf("ResourceType", if entry.is_directory() { "directory" } else { "file" });
     document.close("Properties");

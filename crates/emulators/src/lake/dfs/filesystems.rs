@@ -50,7 +50,8 @@ pub(super) fn properties(lake: &Lake, request: &LakeRequest, name: &str) -> Resu
     let root = lake
         .store
         .with_filesystem(&request.account, name, |filesystem| Ok(filesystem.root().clone()))?;
-    let mut reply = Reply::empty(StatusCode::OK)
+    let reply = root.lease.describe(Reply::empty(StatusCode::OK), lake.store.now());
+    let mut reply = reply
         .with("etag", &root.stamp.etag())
         .with("last-modified", &root.stamp.http_date())
         .with("x-ms-namespace-enabled", "true");

@@ -51,6 +51,9 @@ fn listed(path: &PathName, entry: &Entry) -> Value {
         "group": read::SUPERUSER,
         "permissions": read::permissions(entry),
     });
+    if let Some(expires) = entry.expires {
+        listed["expiryTime"] = json!(expires.file_time().to_string());
+    }
     if entry.is_directory() {
         listed["isDirectory"] = json!("true");
     }

@@ -8,7 +8,9 @@ use crate::lake::{
     Lake,
     body::blocking,
     conditions::Conditions,
+    expiry::Expiry,
     failure::{Code, Failure},
+    lease::NewLease,
     name::{PathName, is_filesystem_name},
     properties::{ContentHeaders, Properties},
     read,
@@ -25,7 +27,8 @@ pub(super) async fn create_file(
     request: &LakeRequest,
     place: Place,
 ) -> Result<Reply, Failure> {
-    let (conditions, publication) = creation(request)?;
+    let (conditions, mut publication) = creation(request)?;
+    publication.expiry = Expiry::of(request)?;
     let lake = Arc::clone(lake);
     blocking(move || {
         let (staged, _) = lake.store.stage()?;
@@ -86,8 +89,12 @@ pub(super) async fn delete(
     let recursive = request.query.flag("recursive")?.unwrap_or(false);
     let conditions = Conditions::of(request)?;
     let lake = Arc::clone(lake);
-    blocking(move || lake.store.delete(&place, &conditions, recursive)).await?;
-    Ok(Reply::empty(StatusCode::OK))
+    let deletion_id = blocking(move || lake.store.delete(&place, &conditions, recursive)).await?;
+    let reply = Reply::empty(StatusCode::OK);
+    Ok(match deletion_id {
+        Some(id) => reply.with("x-ms-deletion-id", &id.to_string()),
+        None => reply,
+    })
 }
 
 /// Get properties, status or access control.
@@ -146,6 +153,8 @@ fn creation(request: &LakeRequest) -> Result<(Conditions, Publication), Failure>
         headers: ContentHeaders::of_dfs(&request.headers),
         properties: Properties::of_dfs(request)?.unwrap_or_default(),
         transaction_id: transaction_id(request)?,
+        lease: NewLease::of_create(request)?,
+        ..Publication::default()
     };
     Ok((Conditions::of(request)?, publication))
 }

@@ -13,11 +13,12 @@ use crate::lake::{
     conditions::Conditions,
     digest::ExpectedDigests,
     failure::{Code, Failure},
+    lease::{LeaseDuringWrite, lease_id},
     properties::ContentHeaders,
     read,
     reply::Reply,
     request::LakeRequest,
-    store::Place,
+    store::{Place, WriteLease},
 };
 
 /// Append: takes data, which readers see after a flush.
@@ -35,6 +36,12 @@ pub(super) async fn append(
         return Err(Failure::new(Code::RequestBodyTooLarge));
     }
     let expected = ExpectedDigests::of(request)?;
+    let during = LeaseDuringWrite::of(request, flushes)?;
+    // An append has no other conditions.
+    let conditions = Conditions::default()
+        .or_leased(lease_id(request, "x-ms-lease-id")?)
+        .or_leased(during.acquired_id());
+    let lease = WriteLease::begin(lake, &place, &conditions, during)?;
     let (append, file) = {
         let (lake, place) = (Arc::clone(lake), place.clone());
         blocking(move || lake.store.begin_append(&place, position, length)).await?
@@ -46,10 +53,11 @@ pub(super) async fn append(
         if !flushes {
             return Ok(None);
         }
-        let (conditions, headers) = Default::default();
+        let headers = ContentHeaders::default();
         lake.store.flush(&place, position + length, false, &conditions, headers).map(Some)
     })
     .await?;
+    lease.keep();
     let reply = match &flushed {
         Some(entry) => read::written(StatusCode::ACCEPTED, entry),
         None => Reply::empty(StatusCode::ACCEPTED).with("x-ms-request-server-encrypted", "true"),
@@ -68,12 +76,15 @@ pub(super) async fn flush(
     let position = request.query.position("position")?;
     let retain = request.query.flag("retainuncommitteddata")?.unwrap_or(false);
     request.query.flag("close")?;
-    let conditions = Conditions::of(request)?;
+    let during = LeaseDuringWrite::of(request, true)?;
+    let conditions = Conditions::of(request)?.or_leased(during.acquired_id());
     let headers = ContentHeaders::of_dfs(&request.headers);
+    let lease = WriteLease::begin(lake, &place, &conditions, during)?;
     let lake = Arc::clone(lake);
-    blocking(move || lake.store.flush(&place, position, retain, &conditions, headers))
-        .await
-        .map(|entry| read::written(StatusCode::OK, &entry))
+    let entry =
+        blocking(move || lake.store.flush(&place, position, retain, &conditions, headers)).await?;
+    lease.keep();
+    Ok(read::written(StatusCode::OK, &entry))
 }
 
 /// For versions since 2019-12-12.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use crate::lake::{
+    lease::Lease,
     properties::{ContentHeaders, Properties},
     stamp::Stamp,
+    tags::Tags,
 };
 
 /// A file or a directory.
@@ -17,6 +19,10 @@ pub(crate) struct Entry {
     pub(crate) properties: Properties,
     /// The `x-ms-client-transaction-id` of the create or rename that made this entry.
     pub(crate) transaction_id: Option<String>,
+    pub(crate) lease: Lease,
+    /// When it vanishes; only files do.
+    pub(crate) expires: Option<Stamp>,
+    pub(crate) tags: Tags,
     pub(crate) node: Node,
 }
 
@@ -55,6 +61,9 @@ impl Entry {
             created: stamp,
             properties: Properties::default(),
             transaction_id: None,
+            lease: Lease::default(),
+            expires: None,
+            tags: Tags::default(),
             node: Node::Directory,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs, io,
+    fs,
     ops::Bound,
     path::{Path, PathBuf},
 };
@@ -11,6 +11,7 @@ use std::{
 use super::{
     Publication,
     blocks::BlockStage,
+    deleted::DeletedPaths,
     entry::{CommittedBlock, Entry, FileNode, Node},
     staging::StagedFile,
 };
@@ -31,6 +32,10 @@ pub(crate) struct Filesystem {
     entries: BTreeMap<String, Entry>,
     /// Blocks that wait for their Put Block List, whose file need not exist yet.
     pub(super) blocks: HashMap<PathName, BlockStage>,
+    /// What was deleted and can be taken back.
+    pub(crate) deleted: DeletedPaths,
+    /// No file expires earlier.
+    next_expiry: Option<Stamp>,
 }
 
 /// A file about to be published.
@@ -66,7 +71,14 @@ pub(crate) struct Page {
 impl Filesystem {
     pub(super) fn new(dir: PathBuf, stamp: Stamp, properties: Properties) -> Self {
         let root = Entry { properties, ..Entry::directory(stamp) };
-        Self { dir, root, entries: BTreeMap::new(), blocks: HashMap::new() }
+        Self {
+            dir,
+            root,
+            entries: BTreeMap::new(),
+            blocks: HashMap::new(),
+            deleted: DeletedPaths::default(),
+            next_expiry: None,
+        }
     }
 
     /// The root directory, which also stands for the filesystem's own properties.
@@ -118,6 +130,7 @@ impl Filesystem {
 
     /// Enters what a scan found on disk.
     pub(super) fn adopt(&mut self, path: &PathName, entry: Entry) {
+        self.note_expiry(entry.expires);
         self.entries.insert(path.sort_key(), entry);
     }
 
@@ -129,6 +142,7 @@ impl Filesystem {
         stamp: Stamp,
         new: NewFile,
     ) -> Result<Entry, Failure> {
+        let NewFile { staged, length, publication, blocks, id } = new;
         let existing = self.get(path);
         conditions
             .check_write(existing.map(|entry| entry.stamp))
@@ -136,8 +150,17 @@ impl Filesystem {
         if existing.is_some_and(Entry::is_directory) {
             return Err(Failure::new(Code::PathConflict));
         }
+        conditions.check_lease(existing, stamp)?;
+        let mut lease = existing.map(|entry| entry.lease.clone()).unwrap_or_default();
+        lease.after_write(stamp);
+        if let Some(new) = publication.lease {
+            lease = new.acquired(stamp)?;
+        }
+        let expires = match publication.expiry {
+            Some(expiry) => expiry.moment(stamp, stamp)?,
+            None => None,
+        };
         self.make_parents(path, stamp)?;
-        let NewFile { staged, length, publication, blocks, id } = new;
         fs::rename(staged.path(), self.disk_path(path))
             .map_err(|error| Failure::io("publish a file", &error))?;
         let entry = Entry {
@@ -145,6 +168,9 @@ impl Filesystem {
             created: stamp,
             properties: publication.properties,
             transaction_id: publication.transaction_id,
+            lease,
+            expires,
+            tags: publication.tags,
             node: Node::File(Box::new(FileNode {
                 id,
                 length,
@@ -156,6 +182,7 @@ impl Filesystem {
         // A full overwrite ends whatever was under way by either of the two ways of writing.
         self.blocks.remove(path);
         self.entries.insert(path.sort_key(), entry.clone());
+        self.note_expiry(entry.expires);
         Ok(entry)
     }
 
@@ -173,38 +200,42 @@ impl Filesystem {
         if existing.is_some_and(|entry| !entry.is_directory()) {
             return Err(with_existing_type(Failure::new(Code::PathConflict), existing));
         }
+        conditions.check_lease(existing, stamp)?;
+        let new_lease = publication.lease.map(|lease| lease.acquired(stamp)).transpose()?;
         self.make_parents(path, stamp)?;
         self.make_directory(path, stamp)?;
         let entry = self.existing_mut(path)?;
         entry.stamp = stamp;
         entry.properties = publication.properties;
         entry.transaction_id = publication.transaction_id;
+        entry.lease.after_write(stamp);
+        if let Some(lease) = new_lease {
+            entry.lease = lease;
+        }
         Ok(entry.clone())
     }
 
-    /// Removes an entry with what is below it; a directory is moved to `trash`.
+    /// Removes an entry with what is below it, which is moved to `trash`.
     pub(super) fn remove(
         &mut self,
         path: &PathName,
         conditions: &Conditions,
         recursive: bool,
         trash: &Path,
-    ) -> Result<Vec<Entry>, Failure> {
+        now: Stamp,
+    ) -> Result<Vec<(PathName, Entry)>, Failure> {
         let entry = self.existing(path)?;
         conditions.check_write(Some(entry.stamp))?;
         if path.is_root() {
             return Err(Failure::not_implemented("the deletion of a root directory"));
         }
-        let failed = |error: io::Error| Failure::io("delete a path", &error);
-        if entry.is_directory() {
-            if !recursive && self.has_children(path) {
-                return Err(Failure::new(Code::DirectoryNotEmpty));
-            }
-            fs::rename(self.disk_path(path), trash).map_err(failed)?;
-        } else {
-            fs::remove_file(self.disk_path(path)).map_err(failed)?;
+        conditions.check_lease(Some(entry), now)?;
+        if entry.is_directory() && !recursive && self.has_children(path) {
+            return Err(Failure::new(Code::DirectoryNotEmpty));
         }
-        Ok(self.take_tree(path).into_iter().map(|(_, entry)| entry).collect())
+        fs::rename(self.disk_path(path), trash)
+            .map_err(|error| Failure::io("delete a path", &error))?;
+        Ok(self.take_tree(path))
     }
 
     pub(super) fn has_children(&self, directory: &PathName) -> bool {
@@ -251,6 +282,42 @@ impl Filesystem {
                 Bound::Included(after_tree(key))
             };
         }
+    }
+
+    /// Has a file vanish at a moment, or never.
+    pub(super) fn set_expiry(
+        &mut self,
+        path: &PathName,
+        expires: Option<Stamp>,
+    ) -> Result<(), Failure> {
+        self.existing_mut(path)?.expires = expires;
+        self.note_expiry(expires);
+        Ok(())
+    }
+
+    pub(super) fn note_expiry(&mut self, expires: Option<Stamp>) {
+        self.next_expiry = match (self.next_expiry, expires) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+
+    /// Removes the files whose time has come.
+    pub(super) fn expire(&mut self, now: Stamp) -> Result<(), Failure> {
+        if self.next_expiry.is_none_or(|next| next > now) {
+            return Ok(());
+        }
+        let due = self.entries.iter().filter(|(_, entry)| {
+            !entry.is_directory() && entry.expires.is_some_and(|expires| expires <= now)
+        });
+        let due: Vec<_> = due.map(|(key, _)| PathName::from_sort_key(key)).collect();
+        for path in due {
+            fs::remove_file(self.disk_path(&path))
+                .map_err(|error| Failure::io("remove an expired file", &error))?;
+            self.take_tree(&path);
+        }
+        self.next_expiry = self.entries.values().filter_map(|entry| entry.expires).min();
+        Ok(())
     }
 
     /// Gives a file its time of change on disk, from which a restart takes its entity tag.

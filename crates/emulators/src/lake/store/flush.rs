@@ -55,8 +55,10 @@ impl Store {
     }
 
     fn begin_flush(&self, place: &Place, conditions: &Conditions) -> Result<Begun, Failure> {
+        let now = self.clock.now();
         self.with_filesystem(&place.account, &place.filesystem, |filesystem| {
             let disk_path = filesystem.disk_path(&place.path);
+            conditions.check_lease(Some(filesystem.existing(&place.path)?), now)?;
             let (stamp, file) = filesystem.existing_file_mut(&place.path)?;
             conditions.check_write(Some(*stamp))?;
             let published = match &file.draft {
@@ -142,6 +144,7 @@ impl Store {
         let now = self.clock.next();
         self.with_filesystem(&place.account, &place.filesystem, |filesystem| {
             let disk_path = filesystem.disk_path(&place.path);
+            conditions.check_lease(Some(filesystem.existing(&place.path)?), now)?;
             let (stamp, file) = filesystem.existing_file_mut(&place.path)?;
             conditions.check_write(Some(*stamp))?;
             // Somebody replaced or flushed the file meanwhile: its appended data is not ours.
@@ -159,6 +162,7 @@ impl Store {
             file.blocks = Arc::default();
             file.draft = prepared.retained;
             *stamp = now;
+            filesystem.existing_mut(&place.path)?.lease.after_write(now);
             filesystem.date(&place.path, now)?;
             filesystem.existing(&place.path).cloned()
         })

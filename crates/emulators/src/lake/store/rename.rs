@@ -26,7 +26,13 @@ impl Store {
     /// Entity tag and `Last-Modified` go along.
     pub(crate) fn rename(&self, rename: Rename) -> Result<Entry, Failure> {
         let Rename { from, to, .. } = &rename;
+        let now = self.clock.now();
         let mut filesystems = self.account(&from.account)?.lock();
+        for name in [&from.filesystem, &to.filesystem] {
+            if let Some(filesystem) = filesystems.get_mut(name) {
+                filesystem.expire(now)?;
+            }
+        }
         let missing = || Failure::new(Code::FilesystemNotFound);
 
         let source_filesystem = filesystems.get(&from.filesystem).ok_or_else(missing)?;
@@ -34,6 +40,7 @@ impl Store {
             .get(&from.path)
             .ok_or_else(|| Failure::new(Code::SourcePathNotFound))?;
         rename.source_conditions.check_source(source.stamp)?;
+        rename.source_conditions.check_lease(Some(source), now)?;
         let is_same_filesystem = from.filesystem == to.filesystem;
         let is_into_itself = is_same_filesystem
             && (to.path == from.path || to.path.is_below(&from.path))
@@ -53,6 +60,7 @@ impl Store {
         }
         let target = target_filesystem.get(&to.path);
         rename.conditions.check_write(target.map(|entry| entry.stamp))?;
+        rename.conditions.check_lease(target, now)?;
         if let Some(target) = target {
             if target.is_directory() != source.is_directory() {
                 return Err(Failure::new(Code::InvalidSourceOrDestinationResourceType));
@@ -85,6 +93,7 @@ impl Store {
             entry.properties = properties;
         }
         entry.transaction_id = rename.transaction_id;
+        entry.lease.after_write(now);
         Ok(entry.clone())
     }
 }
