@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt, fs,
     net::Ipv4Addr,
-    num::{NonZeroU16, NonZeroU32},
+    num::{NonZeroU16, NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
 };
 
@@ -281,8 +281,8 @@ pub struct RequestLimitConfig {
     pub seconds: NonZeroU32,
 }
 
-/// One storage account with a hierarchical namespace.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// One storage account. The default has no name, which it needs.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountConfig {
     /// The first label of its host names.
@@ -298,6 +298,37 @@ pub struct AccountConfig {
     /// with `FilesystemBeingDeleted`. Default: 0. The service takes at least 30 seconds.
     #[serde(default)]
     pub filesystem_deletion_limbo_ms: u32,
+    /// Whether directories are real, the default; without, they are only what names have in common.
+    #[serde(default = "yes")]
+    pub hierarchical_namespace: bool,
+    /// Whether the blob endpoint is reachable. Default: it is.
+    #[serde(default)]
+    pub blob_endpoint: EndpointReach,
+    /// Whether the dfs endpoint is reachable. Default: it is.
+    #[serde(default)]
+    pub dfs_endpoint: EndpointReach,
+    /// Whether every other page of a listing is empty and only says where to go on, as the service
+    /// may answer. Off by default.
+    #[serde(default)]
+    pub empty_pages: bool,
+    /// How many paths one request of a recursive delete in pages gets through. Default: 5,000.
+    #[serde(default = "delete_page")]
+    pub delete_page_paths: NonZeroUsize,
+}
+
+/// What becomes of requests to one endpoint of an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum EndpointReach {
+    /// Their connection closes, as with an address that leads nowhere.
+    Closed,
+    /// They get 403 `AuthorizationFailure`, as an account answers whose public network access is
+    /// off.
+    Forbidden,
+    /// They are answered.
+    #[default]
+    Open,
 }
 
 /// Synapse: workspaces, one database, users and logins.
@@ -488,6 +519,33 @@ impl Default for VaultConfig {
         }
     }
 }
+
+impl Default for AccountConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            filesystems: Vec::new(),
+            hierarchical_namespace: true,
+            blob_endpoint: EndpointReach::default(),
+            dfs_endpoint: EndpointReach::default(),
+            soft_delete_retention_days: None,
+            filesystem_deletion_limbo_ms: 0,
+            empty_pages: false,
+            delete_page_paths: delete_page(),
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn delete_page() -> NonZeroUsize {
+    DELETE_PAGE_PATHS
+}
+
+/// As many as a page of a listing; the service does not say how many it takes.
+const DELETE_PAGE_PATHS: NonZeroUsize = NonZeroUsize::new(5_000).unwrap();
 
 fn retention_days() -> u8 {
     90

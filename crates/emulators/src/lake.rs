@@ -19,6 +19,7 @@ mod failure;
 mod lease;
 mod leasing;
 mod name;
+mod namespace;
 mod properties;
 mod range;
 mod read;
@@ -91,7 +92,11 @@ async fn serve(lake: &Arc<Lake>, port_api: Api, request: Request<Body>) -> Respo
     let line = (parts.method.clone(), parts.uri.path().to_owned());
     let mut body = Some(body);
     let (api, answer) = match LakeRequest::parse(port_api, parts) {
-        Ok(request) => (request.api, answer(lake, &request, &mut body).await),
+        Ok(request) => match namespace::unreachable(lake, &request) {
+            None => (request.api, answer(lake, &request, &mut body).await),
+            Some(Ok(response)) => return response,
+            Some(Err(failure)) => (request.api, Err(failure)),
+        },
         Err(failure) => (port_api, Err(failure)),
     };
     match answer {
@@ -124,9 +129,11 @@ async fn answer(
         return Err(Failure::new(Code::ServerBusy).with_header("retry-after", "1"));
     }
     auth::authorize(lake, request)?;
+    namespace::refuse_on_flat(lake, request)?;
     request.refuse_unsupported()?;
-    match request.api {
+    let reply = match request.api {
         Api::Blob => blob::dispatch(lake, request, body).await,
         Api::Dfs => dfs::dispatch(lake, request, body).await,
-    }
+    }?;
+    Ok(namespace::complete(lake, request, reply))
 }

@@ -8,13 +8,15 @@ use url::{Host, Url};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    namespace::Namespace,
     path::AccountName,
     wire::{RetryOptions, Sleeper, Wire, WireParts},
 };
 
-/// A client of one storage account with a hierarchical namespace.
+/// A client of one storage account.
 ///
-/// It is cheap to clone, and clones share connections and token. It holds no other state.
+/// It is cheap to clone, and clones share connections, the token, and what was found out about the
+/// account: its [`Namespace`], and whether its blob endpoint can be reached.
 #[derive(Clone)]
 pub struct LakeClient {
     pub(crate) wire: Arc<Wire>,
@@ -30,6 +32,7 @@ pub struct LakeClientBuilder {
     scope: Option<String>,
     http_client: Option<reqwest::Client>,
     retry: RetryOptions,
+    namespace: Option<Namespace>,
     sleeper: Sleeper,
 }
 
@@ -56,6 +59,7 @@ impl LakeClient {
             scope: None,
             http_client: None,
             retry: RetryOptions::default(),
+            namespace: None,
             sleeper: Arc::new(|pause| Box::pin(tokio::time::sleep(pause))),
         }
     }
@@ -110,6 +114,13 @@ impl LakeClientBuilder {
         self
     }
 
+    /// Says which kind of namespace the account has. Default: unknown; what needs to know asks
+    /// once, see [`LakeClient::namespace`].
+    pub fn with_namespace(mut self, namespace: Namespace) -> Self {
+        self.namespace = Some(namespace);
+        self
+    }
+
     /// Waits between attempts with `sleep`. Default: tokio's clock. Tests pass one that returns at
     /// once.
     pub fn with_sleep(
@@ -139,6 +150,7 @@ impl LakeClientBuilder {
             dfs,
             blob,
             retry: self.retry,
+            namespace: self.namespace,
             sleeper: self.sleeper,
         });
         Ok(LakeClient { wire: Arc::new(wire) })

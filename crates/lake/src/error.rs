@@ -121,6 +121,7 @@ impl Error {
             transient: false,
             retry_after: None,
             existing: None,
+            unreached: false,
         }))
     }
 
@@ -154,6 +155,13 @@ impl Error {
             Some(hint) => error.with_hint(hint),
             None => error,
         }
+    }
+
+    /// The same failure as that of what it was a part of.
+    pub(crate) fn named(mut self, operation: &'static str, resource: String) -> Self {
+        self.0.operation = operation;
+        self.0.resource = resource;
+        self
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -210,6 +218,16 @@ impl Error {
 
     pub(crate) fn existing(&self) -> Option<&str> {
         self.0.existing.as_deref()
+    }
+
+    /// Marks that no connection was made, so that the request cannot have done anything.
+    pub(crate) fn with_unreached(mut self) -> Self {
+        self.0.unreached = true;
+        self
+    }
+
+    pub(crate) fn is_unreached(&self) -> bool {
+        self.0.unreached
     }
 
     /// How long the service asked us to wait.
@@ -279,6 +297,7 @@ struct Inner {
     transient: bool,
     retry_after: Option<Duration>,
     existing: Option<String>,
+    unreached: bool,
 }
 
 #[derive(Debug)]

@@ -9,10 +9,12 @@ mod error;
 mod etag;
 mod expiry;
 mod filesystems;
+mod glob;
 mod lease;
 mod list;
 mod metadata;
 mod names;
+mod namespace;
 mod parquet;
 mod path;
 mod progress;
@@ -20,6 +22,7 @@ mod properties;
 mod read;
 mod tags;
 mod upload;
+mod usage;
 mod wire;
 
 /// The types of this crate appear in [`ParquetReader`] and [`ParquetUpload`].
@@ -33,10 +36,12 @@ pub use self::{
     etag::{ETag, WriteCondition},
     expiry::Expiry,
     filesystems::{FilesystemEntry, FilesystemProperties},
+    glob::LakeGlob,
     lease::{Lease, LeaseDuration, LeaseId, LeaseOptions, LeaseRenewal, LeaseState},
     list::{ListDepth, ListOptions, PathEntry},
     metadata::Metadata,
     names::{DeleteOptions, RenameOptions},
+    namespace::Namespace,
     parquet::{
         ParquetCompression, ParquetPublished, ParquetReadOptions, ParquetReader, ParquetUpload,
         ParquetWriteOptions,
@@ -47,8 +52,9 @@ pub use self::{
     read::{DownloadOptions, Downloaded, ExistingFile, LakeReader},
     tags::Tags,
     upload::{
-        AppendLease, AppendOptions, AppendWriter, BlockUpload, MissingFile, Published,
+        AppendLease, AppendOptions, AppendWriter, BlockUpload, CopyOptions, MissingFile, Published,
         UploadOptions,
     },
+    usage::Usage,
     wire::RetryOptions,
 };

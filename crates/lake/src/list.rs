@@ -1,22 +1,26 @@
 //! Listing directories, page by page.
 
-use std::{collections::VecDeque, sync::Arc};
+mod page;
+mod walk;
+
+use std::sync::Arc;
 
 use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use http::Method;
-use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
 
+pub(crate) use self::{
+    page::Pages,
+    walk::{Visit, Walk},
+};
 use crate::{
     client::LakeClient,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     etag::ETag,
     path::LakePath,
     properties::PathType,
-    wire::{Endpoint, Headers, Request, Wire, collect},
 };
 
 /// One line of a listing.
@@ -41,6 +45,8 @@ pub struct PathEntry {
 pub struct ListOptions {
     depth: ListDepth,
     page_size: u32,
+    begin_from: Option<String>,
+    parallelism: usize,
 }
 
 /// How far down a listing goes.
@@ -56,7 +62,12 @@ pub enum ListDepth {
 impl Default for ListOptions {
     /// The directory itself, in pages of 5,000.
     fn default() -> Self {
-        Self { depth: ListDepth::Directory, page_size: LARGEST_PAGE }
+        Self {
+            depth: ListDepth::Directory,
+            page_size: LARGEST_PAGE,
+            begin_from: None,
+            parallelism: 1,
+        }
     }
 }
 
@@ -72,6 +83,27 @@ impl ListOptions {
     #[must_use]
     pub fn with_page_size(mut self, page_size: u32) -> Self {
         self.page_size = page_size.clamp(1, LARGEST_PAGE);
+        self
+    }
+
+    /// Leaves out what the service lists before this name (`beginFrom`), which is relative to the
+    /// directory, need not exist, and has no slash unless all that is below is listed. Default:
+    /// everything is listed.
+    ///
+    /// The service's order is by segment: `a`, `a/b`, `a-b`. A server that does not know the
+    /// parameter lists everything.
+    #[must_use]
+    pub fn with_begin_from(mut self, name: impl Into<String>) -> Self {
+        self.begin_from = Some(name.into());
+        self
+    }
+
+    /// How many directories are listed at a time when all that is below is listed. Default 1, in
+    /// the service's order; with more, each of the directories directly below is listed by itself
+    /// and **entries come in no order**. 0 is taken as 1. Costs a request for each such directory.
+    #[must_use]
+    pub fn with_parallelism(mut self, parallelism: usize) -> Self {
+        self.parallelism = parallelism.max(1);
         self
     }
 }
@@ -113,12 +145,11 @@ impl LakeClient {
         path: &LakePath,
         options: ListOptions,
     ) -> BoxStream<'static, Result<PathEntry>> {
-        let pages = Pages {
-            wire: Arc::clone(&self.wire),
-            directory: path.clone(),
-            options,
-            next: Next::First,
-        };
+        let parallelism = options.parallelism;
+        if parallelism > 1 && options.depth == ListDepth::Recursive {
+            return self.list_in_parallel(path, options, parallelism);
+        }
+        let pages = Pages::new(Arc::clone(&self.wire), path.clone(), options);
         stream::try_unfold(pages, |mut pages| async move {
             let entries = pages.page().await?;
             Ok::<_, Error>(entries.map(|entries| (stream::iter(entries).map(Ok), pages)))
@@ -126,195 +157,34 @@ impl LakeClient {
         .try_flatten()
         .boxed()
     }
-}
 
-struct Pages {
-    wire: Arc<Wire>,
-    directory: LakePath,
-    options: ListOptions,
-    next: Next,
-}
-
-enum Next {
-    First,
-    After(String),
-    End,
-}
-
-impl Pages {
-    async fn page(&mut self) -> Result<Option<VecDeque<PathEntry>>> {
-        let token = match &self.next {
-            Next::First => None,
-            Next::After(token) => Some(token.as_str()),
-            Next::End => return Ok(None),
-        };
-        let recursive = match self.options.depth {
-            ListDepth::Directory => "false",
-            ListDepth::Recursive => "true",
-        };
-        let page_size = self.options.page_size.to_string();
-        let mut pairs = vec![
-            ("resource", "filesystem"),
-            ("recursive", recursive),
-            ("maxResults", page_size.as_str()),
-        ];
-        if !self.directory.is_root() {
-            pairs.push(("directory", self.directory.path()));
-        }
-        if let Some(token) = token {
-            pairs.push(("continuation", token));
-        }
-        let root = LakePath::root(self.directory.filesystem().clone());
-        let url = self.wire.url(Endpoint::Dfs, &root, &pairs);
-        let request = Request::new("list", self.directory.to_string(), Method::GET, url);
-
-        let mut attempts = self.wire.attempts();
-        let (token, body) = loop {
-            let page = async {
-                let response = self.wire.send_once(&request).await?;
-                let token = response.headers().text("x-ms-continuation").map(str::to_owned);
-                Ok((token, collect(response, &request, LONGEST_PAGE_BYTES).await?))
-            };
-            match page.await {
-                Ok(page) => break page,
-                Err(error) => attempts.pause_or_give_up(error).await?,
+    fn list_in_parallel(
+        &self,
+        path: &LakePath,
+        options: ListOptions,
+        parallelism: usize,
+    ) -> BoxStream<'static, Result<PathEntry>> {
+        let wire = Arc::clone(&self.wire);
+        let top = ListOptions { depth: ListDepth::Directory, ..options.clone() };
+        let below = ListOptions { begin_from: None, ..options };
+        let first = Pages::new(Arc::clone(&wire), path.clone(), top);
+        Walk::new(first, Level::Top, parallelism, move |level, entry| match level {
+            Level::Top if entry.is_directory() => {
+                let pages = Pages::new(Arc::clone(&wire), entry.path.clone(), below.clone());
+                Visit::YieldAndEnter(pages, Level::Below)
             }
-        };
-        let entries = parse_page(&body, &self.directory)
-            .map_err(|mistake| request.error(ErrorKind::InvalidResponse).with_detail(mistake))?;
-        self.next = match token.filter(|token| !token.is_empty()) {
-            Some(token) => Next::After(token),
-            None => Next::End,
-        };
-        Ok(Some(entries))
-    }
-}
-
-fn parse_page(body: &[u8], directory: &LakePath) -> Result<VecDeque<PathEntry>, String> {
-    let page: Page = serde_json::from_slice(body)
-        .map_err(|error| format!("the listing is malformed: {error}"))?;
-    page.paths.into_iter().map(|line| line.into_entry(directory)).collect()
-}
-
-#[derive(Deserialize)]
-struct Page {
-    paths: Vec<Line>,
-}
-
-/// The service writes numbers and booleans as strings, other servers do not.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    name: String,
-    #[serde(default, deserialize_with = "boolean")]
-    is_directory: bool,
-    #[serde(default, deserialize_with = "number")]
-    content_length: u64,
-    #[serde(alias = "eTag")]
-    etag: Option<String>,
-    last_modified: Option<String>,
-}
-
-impl Line {
-    fn into_entry(self, directory: &LakePath) -> Result<PathEntry, String> {
-        let path = LakePath::new(directory.filesystem().clone(), &self.name)
-            .ok()
-            .filter(|path| path.path() == self.name.trim_matches('/'))
-            .filter(|path| path.relative_to(directory).is_some_and(|below| !below.is_empty()));
-        let Some(path) = path else {
-            return Err(format!("the listing names `{}`, which is not below", self.name));
-        };
-        let path_type = if self.is_directory { PathType::Directory } else { PathType::File };
-        Ok(PathEntry {
-            path,
-            path_type,
-            size: if self.is_directory { 0 } else { self.content_length },
-            etag: self.etag.as_deref().map(ETag::from_header),
-            last_modified: self
-                .last_modified
-                .and_then(|date| httpdate::parse_http_date(&date).ok())
-                .map(Into::into),
+            _ => Visit::Yield,
         })
+        .into_stream()
     }
 }
 
-fn boolean<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Plain(bool),
-        Text(String),
-    }
-    match Either::deserialize(value)? {
-        Either::Plain(value) => Ok(value),
-        Either::Text(text) => text.to_ascii_lowercase().parse().map_err(serde::de::Error::custom),
-    }
-}
-
-fn number<'de, D: Deserializer<'de>>(value: D) -> Result<u64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Plain(u64),
-        Text(String),
-    }
-    match Either::deserialize(value)? {
-        Either::Plain(value) => Ok(value),
-        Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
-    }
+/// How far below the listed directory a parallel listing is.
+#[derive(Clone, Copy)]
+enum Level {
+    Top,
+    Below,
 }
 
 /// Spec: <https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/list>
 const LARGEST_PAGE: u32 = 5000;
-
-/// 5,000 entries with names of 1,024 four-byte characters, escaped, stay below this.
-const LONGEST_PAGE_BYTES: usize = 64 * 1024 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_and_plain_values_are_both_read() {
-        // The first line is an answer of the service as its documentation shows it.
-        let body = br#"{"paths":[
-            {"contentLength":"5","etag":"0x8D8","lastModified":"Tue, 24 Nov 2026 06:00:00 GMT","name":"a/b c"},
-            {"name":"a/d","isDirectory":"true","contentLength":"0"},
-            {"name":"a/e","isDirectory":true,"contentLength":0},
-            {"name":"a/f","isDirectory":false,"contentLength":7,"eTag":"\"0x8D9\""}]}"#;
-        let entries = parse_page(body, &"raw/a".parse().unwrap()).unwrap();
-        let facts: Vec<_> =
-            entries.iter().map(|e| (e.path.to_string(), e.is_directory(), e.size)).collect();
-        assert_eq!(
-            facts,
-            [
-                ("raw/a/b c".to_owned(), false, 5),
-                ("raw/a/d".to_owned(), true, 0),
-                ("raw/a/e".to_owned(), true, 0),
-                ("raw/a/f".to_owned(), false, 7)
-            ]
-        );
-        assert_eq!(entries[0].etag, Some(ETag::from_header("0x8D8")));
-        assert_eq!(entries[0].last_modified.unwrap().unix_timestamp(), 1_795_500_000);
-    }
-
-    #[test]
-    fn names_that_lead_elsewhere_are_refused() {
-        for name in ["a/../../etc/passwd", "b/c", "a", "", "..", "a//x", "a/\n"] {
-            let body = serde_json::json!({ "paths": [{ "name": name }] }).to_string();
-            assert!(parse_page(body.as_bytes(), &"raw/a".parse().unwrap()).is_err(), "{name:?}");
-        }
-    }
-
-    #[test]
-    fn malformed_pages_are_refused() {
-        for body in [
-            &b""[..],
-            b"[]",
-            b"{\"paths\":1}",
-            b"{\"paths\":[{\"name\":\"a\",\"contentLength\":\"-1\"}]}",
-        ] {
-            assert!(parse_page(body, &"raw/".parse().unwrap()).is_err());
-        }
-    }
-}

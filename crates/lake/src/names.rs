@@ -7,8 +7,9 @@ use uuid::Uuid;
 use crate::{
     client::LakeClient,
     error::{Error, ErrorKind, Result},
-    etag::WriteCondition,
+    etag::{ETag, WriteCondition},
     lease::{LeaseId, leased, source_leased},
+    namespace::Namespace,
     path::{FilesystemName, LakePath, encode_path},
     wire::{Body, Endpoint, Headers, Request, X_MS_CLIENT_TRANSACTION_ID},
 };
@@ -27,6 +28,7 @@ pub struct DeleteOptions {
 pub struct RenameOptions {
     condition: WriteCondition,
     lease: Option<LeaseId>,
+    source_if_match: Option<ETag>,
     source_lease: Option<LeaseId>,
 }
 
@@ -58,6 +60,14 @@ impl RenameOptions {
     #[must_use]
     pub fn with_lease(mut self, lease: LeaseId) -> Self {
         self.lease = Some(lease);
+        self
+    }
+
+    /// Renames only if the source is still in this state (`x-ms-source-if-match`). Default: in
+    /// whatever state it is.
+    #[must_use]
+    pub fn with_source_if_match(mut self, etag: ETag) -> Self {
+        self.source_if_match = Some(etag);
         self
     }
 
@@ -165,7 +175,7 @@ impl LakeClient {
     ///
     /// # Cancel safety
     /// A dropped future leaves open what was deleted: a very large directory takes several
-    /// requests. Repeating it deletes the rest.
+    /// requests, as does any in a flat account. Repeating it deletes the rest.
     ///
     /// Spec: <https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/delete>
     pub async fn delete_recursive(&self, path: &LakePath) -> Result<()> {
@@ -206,7 +216,8 @@ impl LakeClient {
         let mut began = false;
         loop {
             let mut pairs = vec![("recursive", recursive)];
-            if recursive == "true" {
+            let is_flat = self.wire.learned().namespace() == Some(Namespace::Flat);
+            if recursive == "true" && !is_flat {
                 // Without it a deep tree is checked for permissions in one request, and times out.
                 pairs.push(("paginated", "true"));
             }
@@ -223,6 +234,10 @@ impl LakeClient {
                         _ => return Ok(()),
                     }
                     began = true;
+                }
+                // Only a hierarchical namespace has pages of that kind, and so tells what it is.
+                Err(error) if error.service_code() == Some(NO_HIERARCHY) && !is_flat && !began => {
+                    self.wire.learned().set_namespace(Namespace::Flat);
                 }
                 // An attempt whose answer was lost has done it.
                 Err(error)
@@ -244,6 +259,8 @@ impl LakeClient {
     /// - `NotFound`: there is nothing at `from`, or no directory for `to` to be in.
     /// - `AlreadyExists`: the condition is [`WriteCondition::IfAbsent`], and `to` is there.
     /// - `Conflict`: a directory would replace a file, one that is not empty, or be put into itself.
+    /// - `Unsupported`: the account has no hierarchical namespace. Whether it has one is asked
+    ///   before the first rename, unless it is known; see [`namespace`](Self::namespace).
     ///
     /// # Cancel safety
     /// A dropped future leaves open whether the rename was done; it is never half done.
@@ -262,8 +279,8 @@ impl LakeClient {
     /// As [`rename`](Self::rename), with options.
     ///
     /// # Errors
-    /// As [`rename`](Self::rename), and `PreconditionFailed`: one of the two is leased
-    /// (`LeaseIdMissing`).
+    /// As [`rename`](Self::rename), and `PreconditionFailed`: one of the two is in another state
+    /// than it must be, or leased (`LeaseIdMissing`).
     ///
     /// # Cancel safety
     /// As [`rename`](Self::rename).
@@ -282,6 +299,8 @@ impl LakeClient {
                 ));
             }
         }
+        // A flat account would do it too: file by file, and stop anywhere.
+        self.need_hierarchy("rename", from).await?;
         let source = ["/", from.filesystem().as_str(), "/", &encode_path(from.path())].concat();
         let transaction = Uuid::new_v4().to_string();
         let url = self.wire.url(Endpoint::Dfs, to, &[("mode", "posix")]);
@@ -289,6 +308,10 @@ impl LakeClient {
             .header(X_MS_RENAME_SOURCE, &source)?
             .header(X_MS_CLIENT_TRANSACTION_ID, &transaction)?
             .body(Body::empty());
+        let request = match &options.source_if_match {
+            Some(etag) => request.header(X_MS_SOURCE_IF_MATCH, etag.as_str())?,
+            None => request,
+        };
         let request = leased(conditional(request, &options.condition)?, options.lease.as_ref());
         let request = source_leased(request, options.source_lease.as_ref());
         match self.wire.send(&request).await {
@@ -313,6 +336,9 @@ impl LakeClient {
     }
 }
 
+/// The service's code for what only a hierarchical namespace has.
+const NO_HIERARCHY: &str = "HierarchicalNamespaceNotEnabled";
+
 /// `request`, to be refused unless `condition` holds of its target.
 pub(crate) fn conditional(request: Request, condition: &WriteCondition) -> Result<Request> {
     match condition {
@@ -323,3 +349,4 @@ pub(crate) fn conditional(request: Request, condition: &WriteCondition) -> Resul
 }
 
 const X_MS_RENAME_SOURCE: HeaderName = HeaderName::from_static("x-ms-rename-source");
+const X_MS_SOURCE_IF_MATCH: HeaderName = HeaderName::from_static("x-ms-source-if-match");

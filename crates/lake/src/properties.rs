@@ -1,5 +1,6 @@
 //! What there is at a path.
 
+use futures::StreamExt;
 use http::Method;
 use time::OffsetDateTime;
 
@@ -9,7 +10,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     etag::ETag,
     lease::LeaseState,
+    list::ListOptions,
     metadata::Metadata,
+    namespace::Namespace,
     path::LakePath,
     wire::{Endpoint, Headers, Request},
 };
@@ -24,7 +27,7 @@ pub struct PathProperties {
     pub path_type: PathType,
     /// Length in bytes; 0 for a directory.
     pub size: u64,
-    /// The mark of its present state.
+    /// The mark of its present state; empty for a directory that no blob of a flat account marks.
     pub etag: ETag,
     /// When it was changed, in UTC and whole seconds; for a directory, when it was made or renamed.
     pub last_modified: Option<OffsetDateTime>,
@@ -92,7 +95,10 @@ impl LakeClient {
         }
         let url = self.wire.url(Endpoint::Dfs, path, &[]);
         let request = Request::new("look at", path.to_string(), Method::HEAD, url);
-        let (response, _) = self.wire.send(&request).await?;
+        let response = match self.wire.send(&request).await {
+            Ok((response, _)) => response,
+            Err(error) => return self.implied_directory(path, error).await,
+        };
         let headers = response.headers();
         let path_type = if headers.is_directory() { PathType::Directory } else { PathType::File };
         let size = match path_type {
@@ -114,6 +120,34 @@ impl LakeClient {
             created_on: headers.date("x-ms-creation-time"),
             expires_on: headers.date("x-ms-expiry-time"),
         })
+    }
+
+    /// A directory of a flat account that only is there because names begin with it, or `error`.
+    async fn implied_directory(&self, path: &LakePath, error: Error) -> Result<PathProperties> {
+        let is_absent = error.kind() == ErrorKind::NotFound
+            && error.service_code() != Some("FilesystemNotFound");
+        if !is_absent || self.namespace(path.filesystem()).await.ok() != Some(Namespace::Flat) {
+            return Err(error);
+        }
+        let one = ListOptions::default().with_page_size(1);
+        match self.list_opts(path, one).next().await {
+            Some(Ok(_)) => Ok(PathProperties {
+                path: path.clone(),
+                path_type: PathType::Directory,
+                size: 0,
+                // It has no state of its own.
+                etag: ETag::from_header(""),
+                last_modified: None,
+                content_type: None,
+                headers: ContentHeaders::default(),
+                metadata: Metadata::default(),
+                lease: None,
+                created_on: None,
+                expires_on: None,
+            }),
+            Some(Err(other)) if other.kind() != ErrorKind::NotFound => Err(other),
+            _ => Err(error),
+        }
     }
 
     async fn root_properties(&self, path: &LakePath) -> Result<PathProperties> {

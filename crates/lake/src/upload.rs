@@ -4,6 +4,8 @@ mod append_writer;
 mod block;
 mod block_list;
 mod block_upload;
+mod copy;
+mod dfs_route;
 
 use std::{fs::File, io::Read, path::Path};
 
@@ -13,6 +15,7 @@ use futures::{Stream, StreamExt, pin_mut};
 pub use self::{
     append_writer::{AppendLease, AppendOptions, AppendWriter, MissingFile},
     block_upload::BlockUpload,
+    copy::CopyOptions,
 };
 use crate::{
     buffers::BufferPool,

@@ -3,6 +3,7 @@
 //! The rest of the crate knows what to ask; this module alone knows how it is asked.
 
 mod answer;
+mod fallback;
 mod request;
 mod retry;
 mod tokens;
@@ -25,6 +26,7 @@ pub(crate) use self::{
 use self::{retry::Attempts, tokens::Tokens};
 use crate::{
     error::{Error, ErrorKind, Result, ServiceFailure, is_retryable},
+    namespace::{Learned, Namespace},
     path::{AccountName, LakePath, encode_path, query_string},
 };
 
@@ -37,6 +39,7 @@ pub(crate) struct Wire {
     blob: Url,
     retry: RetryOptions,
     sleeper: Sleeper,
+    learned: Learned,
 }
 
 /// One of the two services that see the same files.
@@ -57,18 +60,26 @@ pub(crate) struct WireParts {
     pub(crate) dfs: Url,
     pub(crate) blob: Url,
     pub(crate) retry: RetryOptions,
+    pub(crate) namespace: Option<Namespace>,
     pub(crate) sleeper: Sleeper,
 }
 
 impl Wire {
     pub(crate) fn new(parts: WireParts) -> Self {
-        let WireParts { http, credential, scope, account, dfs, blob, retry, sleeper } = parts;
+        let WireParts { http, credential, scope, account, dfs, blob, retry, namespace, sleeper } =
+            parts;
         let tokens = Tokens::new(credential, scope);
-        Self { http, tokens, account, dfs, blob, retry, sleeper }
+        let learned = Learned::new(namespace);
+        Self { http, tokens, account, dfs, blob, retry, sleeper, learned }
     }
 
     pub(crate) fn account(&self) -> &AccountName {
         &self.account
+    }
+
+    /// What was found out about the account so far.
+    pub(crate) fn learned(&self) -> &Learned {
+        &self.learned
     }
 
     /// The URL of `path` at `endpoint`, with a query of `pairs`.
@@ -126,8 +137,15 @@ impl Wire {
         }
     }
 
-    /// One attempt, which includes a second one with a fresh token if the first was refused.
+    /// One attempt, which includes a second one at the other endpoint if the blob endpoint is out
+    /// of reach and the dfs endpoint knows the same request.
     pub(crate) async fn send_once(&self, request: &Request) -> Result<Response> {
+        self.send_to_whom_it_reaches(request).await
+    }
+
+    /// One attempt at one endpoint, which includes a second one with a fresh token if the first was
+    /// refused.
+    async fn send_to_endpoint(&self, request: &Request) -> Result<Response> {
         let bearer = self.bearer(request, None).await?;
         let response = self.exchange(request, bearer.clone()).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -142,6 +160,11 @@ impl Wire {
             }
             _ => refused,
         }
+    }
+
+    /// What lets the service of another account, or this one, read files here on our behalf.
+    pub(crate) async fn copy_authorization(&self, request: &Request) -> Result<HeaderValue> {
+        self.bearer(request, None).await
     }
 
     async fn bearer(
@@ -227,6 +250,7 @@ impl Wire {
         let mut error = request.error(kind);
         if source.is_connect() {
             let host = request.url.host_str().unwrap_or_default();
+            error = error.with_unreached();
             error = error.with_detail(format!("`{host}` was not reached")).with_hint(format!(
                 "check the account name `{}`, this machine's network, and whether the account \
                  only answers through a private endpoint",

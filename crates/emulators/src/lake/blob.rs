@@ -2,9 +2,11 @@
 //!
 //! Spec: <https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api>
 
+mod batch;
 mod blobs;
 mod blocks;
 mod containers;
+mod copy;
 mod deleted;
 mod list;
 
@@ -32,8 +34,8 @@ pub(super) async fn dispatch(
     body: &mut Option<Body>,
 ) -> Result<Reply, Failure> {
     match (&request.filesystem, &request.path) {
-        (None, _) => on_account(lake, request),
-        (Some(container), None) => on_container(lake, request, container).await,
+        (None, _) => on_account(lake, request, body).await,
+        (Some(container), None) => on_container(lake, request, container, body).await,
         (Some(_), Some(path)) if path.is_root() => Err(Failure::new(Code::InvalidUri)),
         (Some(container), Some(path)) => {
             let place = Place {
@@ -46,13 +48,18 @@ pub(super) async fn dispatch(
     }
 }
 
-fn on_account(lake: &Lake, request: &LakeRequest) -> Result<Reply, Failure> {
+async fn on_account(
+    lake: &Arc<Lake>,
+    request: &LakeRequest,
+    body: &mut Option<Body>,
+) -> Result<Reply, Failure> {
     let query = &request.query;
     match (&request.method, query.get("restype"), query.get("comp")) {
         (&Method::GET, None, Some("list")) => containers::list(lake, request),
         (&Method::GET | &Method::HEAD, Some("account"), Some("properties")) => {
             Ok(account_information())
         }
+        (&Method::POST, None, Some("batch")) => batch::run(lake, request, body).await,
         (_, _, None) => Err(Failure::missing_query("comp")),
         (_, _, Some(_)) => Err(Failure::not_implemented("this operation on an account")),
     }
@@ -62,6 +69,7 @@ async fn on_container(
     lake: &Arc<Lake>,
     request: &LakeRequest,
     name: &str,
+    body: &mut Option<Body>,
 ) -> Result<Reply, Failure> {
     let query = &request.query;
     match query.required("restype")? {
@@ -91,6 +99,7 @@ async fn on_container(
         }
         (&Method::GET, Some("list")) => list::blobs(lake, request, name),
         (&Method::DELETE, None) => containers::delete(lake, request, name).await,
+        (&Method::POST, Some("batch")) => batch::run(lake, request, body).await,
         (_, Some(_)) => Err(Failure::not_implemented("this operation on a container")),
         (_, None) => Err(Failure::new(Code::UnsupportedHttpVerb)),
     }
@@ -109,7 +118,18 @@ async fn on_blob(
             read::head(lake, request, &place)
         }
         (&Method::DELETE, None) => blobs::delete(lake, request, place).await,
+        (&Method::PUT, None) if request.headers.contains_key("x-ms-copy-source") => {
+            if request.headers.contains_key("x-ms-blob-type") {
+                copy::put_blob(lake, request, place).await
+            } else {
+                copy::copy(lake, request, place).await
+            }
+        }
         (&Method::PUT, None) => blobs::put(lake, request, place, body).await,
+        (&Method::PUT, Some("block")) if request.headers.contains_key("x-ms-copy-source") => {
+            copy::put_block(lake, request, place).await
+        }
+        (&Method::PUT, Some("copy")) => copy::abort(request),
         (&Method::PUT, Some("block")) => blocks::put(lake, request, place, body).await,
         (&Method::PUT, Some("blocklist")) => blocks::put_list(lake, request, place, body).await,
         (&Method::PUT, Some("expiry")) => attributes::set_expiry(lake, request, place).await,

@@ -20,6 +20,36 @@ pub(super) fn decode(name: &'static str, token: Option<&str>) -> Result<Option<S
     }
 }
 
+/// Where a listing goes on, for an account that puts an empty page before every other.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub(super) after: Option<String>,
+    /// Whether this page is one of the empty ones.
+    pub(super) is_empty: bool,
+}
+
+impl Turn {
+    /// `token`: what [`decode`] found. `with_empty_pages`: whether the account has any.
+    pub(super) fn of(token: Option<String>, with_empty_pages: bool) -> Self {
+        match token {
+            Some(token) => match token.strip_prefix(FULL_PAGE) {
+                Some("") => Self { after: None, is_empty: false },
+                Some(after) => Self { after: Some(after.to_owned()), is_empty: false },
+                None => Self { after: Some(token), is_empty: with_empty_pages },
+            },
+            None => Self { after: None, is_empty: with_empty_pages },
+        }
+    }
+
+    /// The token behind an empty page.
+    pub(super) fn full_page(&self) -> String {
+        encode(&[FULL_PAGE, self.after.as_deref().unwrap_or_default()].concat())
+    }
+}
+
+/// Before a place to go on at: the empty page has been sent. No name begins with it.
+const FULL_PAGE: &str = "\u{2}";
+
 /// Encodes to `+/+/`, so that a client that forgets to escape tokens fails at once.
 const MARK: &str = "\u{3ff}\u{3f}";
 
@@ -32,6 +62,19 @@ mod tests {
         let token = encode("a\0b");
         assert!(token.contains(['+', '/', '=']), "{token}");
         assert_eq!(decode("continuation", Some(&token)).unwrap().as_deref(), Some("a\0b"));
+    }
+
+    #[test]
+    fn every_other_page_is_empty_if_the_account_is_so() {
+        assert_eq!(Turn::of(None, false), Turn { after: None, is_empty: false });
+        let first = Turn::of(None, true);
+        assert!(first.is_empty);
+        let token = decode("marker", Some(&first.full_page())).unwrap();
+        assert_eq!(Turn::of(token, true), Turn { after: None, is_empty: false });
+        let second = Turn::of(Some("a".to_owned()), true);
+        assert!(second.is_empty);
+        let token = decode("marker", Some(&second.full_page())).unwrap();
+        assert_eq!(Turn::of(token, true), Turn { after: Some("a".to_owned()), is_empty: false });
     }
 
     #[test]

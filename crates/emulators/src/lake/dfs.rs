@@ -2,7 +2,9 @@
 //!
 //! Spec: <https://learn.microsoft.com/rest/api/storageservices/data-lake-storage-gen2>
 
+mod delete;
 mod filesystems;
+mod flat_list;
 mod list;
 mod paths;
 mod write;

@@ -32,13 +32,19 @@ pub(crate) enum Digest {
 impl ExpectedDigests {
     /// What `Content-MD5` and `x-ms-content-crc64` say.
     pub(crate) fn of(request: &LakeRequest) -> Result<Self, Failure> {
+        Self::named(request, ["content-md5", "x-ms-content-crc64"])
+    }
+
+    /// What two headers say that have other names where the bytes come from elsewhere.
+    pub(crate) fn named(request: &LakeRequest, names: [&'static str; 2]) -> Result<Self, Failure> {
+        let [md5, crc64] = names;
         let md5 = request
-            .header("content-md5")?
+            .header(md5)?
             .map(|text| decode(text).ok_or_else(|| Failure::new(Code::InvalidMd5)))
             .transpose()?;
         let crc64 = request
-            .header("x-ms-content-crc64")?
-            .map(|text| decode(text).ok_or_else(|| Failure::header("x-ms-content-crc64", text)))
+            .header(crc64)?
+            .map(|text| decode(text).ok_or_else(|| Failure::header(names[1], text)))
             .transpose()?;
         if md5.is_some() && crc64.is_some() {
             // The service takes one or the other.

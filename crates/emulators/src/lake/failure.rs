@@ -25,10 +25,14 @@ pub(crate) struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     AuthenticationFailed,
+    AuthorizationFailure,
     AuthorizationPermissionMismatch,
     BlockCountExceedsLimit,
+    CannotVerifyCopySource,
     ConditionNotMet,
     ContentLengthMustBeZero,
+    CopySourceForbidden,
+    CopySourceUnauthenticated,
     Crc64Mismatch,
     DirectoryNotEmpty,
     DuplicateTagNames,
@@ -36,6 +40,7 @@ pub(crate) enum Code {
     FilesystemAlreadyExists,
     FilesystemBeingDeleted,
     FilesystemNotFound,
+    HierarchicalNamespaceNotEnabled,
     IncompleteBody,
     InternalError,
     InvalidAuthenticationInfo,
@@ -44,6 +49,7 @@ pub(crate) enum Code {
     InvalidBlockList,
     InvalidFlushPosition,
     InvalidHeaderValue,
+    InvalidInput,
     InvalidMd5,
     InvalidMetadata,
     InvalidQueryParameterValue,
@@ -73,6 +79,7 @@ pub(crate) enum Code {
     MissingRequiredHeader,
     MissingRequiredQueryParameter,
     NoAuthenticationInformation,
+    NoPendingCopyOperation,
     NotImplemented,
     NotModified,
     OutOfRangeInput,
@@ -253,6 +260,11 @@ impl Code {
                 "Server failed to authenticate the request. Make sure the value of Authorization \
                  header is formed correctly including the signature.",
             ),
+            Code::AuthorizationFailure => (
+                StatusCode::FORBIDDEN,
+                "AuthorizationFailure",
+                "This request is not authorized to perform this operation.",
+            ),
             Code::AuthorizationPermissionMismatch => (
                 StatusCode::FORBIDDEN,
                 "AuthorizationPermissionMismatch",
@@ -263,6 +275,11 @@ impl Code {
                 "BlockCountExceedsLimit",
                 "The committed block count cannot exceed the maximum limit of 50,000 blocks.",
             ),
+            Code::CannotVerifyCopySource => (
+                StatusCode::NOT_FOUND,
+                "CannotVerifyCopySource",
+                "The specified resource does not exist.",
+            ),
             Code::ConditionNotMet => (
                 StatusCode::PRECONDITION_FAILED,
                 "ConditionNotMet",
@@ -272,6 +289,17 @@ impl Code {
                 StatusCode::BAD_REQUEST,
                 "ContentLengthMustBeZero",
                 "The Content-Length request header must be zero.",
+            ),
+            Code::CopySourceForbidden => (
+                StatusCode::FORBIDDEN,
+                "CannotVerifyCopySource",
+                "This request is not authorized to perform this operation using this permission.",
+            ),
+            Code::CopySourceUnauthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "CannotVerifyCopySource",
+                "Server failed to authenticate the request. Please refer to the information in \
+                 the www-authenticate header.",
             ),
             Code::Crc64Mismatch => (
                 StatusCode::BAD_REQUEST,
@@ -308,6 +336,11 @@ impl Code {
                 StatusCode::NOT_FOUND,
                 "FilesystemNotFound",
                 "The specified filesystem does not exist.",
+            ),
+            Code::HierarchicalNamespaceNotEnabled => (
+                StatusCode::BAD_REQUEST,
+                "HierarchicalNamespaceNotEnabled",
+                "Hierarchical namespace is not enabled for this account.",
             ),
             Code::IncompleteBody => (
                 StatusCode::BAD_REQUEST,
@@ -351,6 +384,9 @@ impl Code {
                 "InvalidHeaderValue",
                 "The value for one of the HTTP headers is not in the correct format.",
             ),
+            Code::InvalidInput => {
+                (StatusCode::BAD_REQUEST, "InvalidInput", "One of the request inputs is not valid.")
+            }
             Code::InvalidMd5 => (
                 StatusCode::BAD_REQUEST,
                 "InvalidMd5",
@@ -499,6 +535,11 @@ impl Code {
                 "NoAuthenticationInformation",
                 "Server failed to authenticate the request. Please refer to the information in \
                  the www-authenticate header.",
+            ),
+            Code::NoPendingCopyOperation => (
+                StatusCode::CONFLICT,
+                "NoPendingCopyOperation",
+                "There is currently no pending copy operation.",
             ),
             Code::NotImplemented => (
                 StatusCode::NOT_IMPLEMENTED,

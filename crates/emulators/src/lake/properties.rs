@@ -122,6 +122,22 @@ impl Properties {
         Ok(Self(properties))
     }
 
+    /// Whether they say that the blob stands for a directory, where there are no others.
+    pub(crate) fn mark_a_directory(&self) -> bool {
+        self.0.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case(FOLDER_MARK) && value.eq_ignore_ascii_case(b"true")
+        })
+    }
+
+    /// Lets the blob stand for a directory.
+    pub(crate) fn mark_directory(&mut self) {
+        self.0.insert(FOLDER_MARK.to_owned(), b"true".to_vec());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value of `x-ms-properties`; `None` if there are no properties.
     pub(crate) fn to_dfs(&self) -> Option<String> {
         let pairs: Vec<_> = self
@@ -150,6 +166,9 @@ impl Properties {
         })
     }
 }
+
+/// By this clients of Hadoop mark directories; with a hierarchical namespace the service adds it.
+pub(crate) const FOLDER_MARK: &str = "hdi_isfolder";
 
 /// One content header under each of its names.
 struct ContentHeader {

@@ -36,6 +36,15 @@ impl RequestedRange {
         Ok(request.header("range")?.and_then(Self::parse))
     }
 
+    /// The range of a copy's source.
+    pub(crate) fn of_source(request: &LakeRequest) -> Result<Option<Self>, Failure> {
+        let name = "x-ms-source-range";
+        request
+            .header(name)?
+            .map(|text| Self::parse(text).ok_or_else(|| Failure::header(name, text)))
+            .transpose()
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (first, last) = text.trim().strip_prefix("bytes=")?.split_once('-')?;
         let first = first.parse().ok()?;

@@ -150,6 +150,15 @@ fn describe(
     if let Some(id) = &entry.transaction_id {
         reply = reply.with("x-ms-client-transaction-id", id);
     }
+    if let Some(copy) = entry.file().and_then(|file| file.copy.as_ref()) {
+        let length = entry.length();
+        reply = reply
+            .with("x-ms-copy-completion-time", &copy.completed.http_date())
+            .with("x-ms-copy-id", &copy.id)
+            .with("x-ms-copy-progress", &format!("{length}/{length}"))
+            .with("x-ms-copy-source", &copy.source)
+            .with("x-ms-copy-status", "success");
+    }
     reply = match entry.file() {
         Some(file) => {
             // A checksum of the part, if there is one, stands under the same name already.

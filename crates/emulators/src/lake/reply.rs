@@ -38,7 +38,7 @@ impl Reply {
         Self::text(status, "application/json;charset=utf-8", document.to_string())
     }
 
-    fn text(status: StatusCode, content_type: &'static str, text: String) -> Self {
+    pub(crate) fn text(status: StatusCode, content_type: &str, text: String) -> Self {
         Self::streamed(status, text.len() as u64, Body::from(text))
             .with("content-type", content_type)
     }
@@ -56,6 +56,11 @@ impl Reply {
     pub(crate) fn with_value(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers_mut().insert(name, value);
         self
+    }
+
+    /// An answer that is there already.
+    pub(crate) fn of(response: Response) -> Self {
+        Self(response)
     }
 
     pub(crate) fn into_response(self) -> Response {

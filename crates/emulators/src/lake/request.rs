@@ -279,7 +279,6 @@ const MAX_PAGE: usize = 5000;
 const UNSUPPORTED_HEADERS: &[&str] = &[
     "x-ms-access-tier",
     "x-ms-acl",
-    "x-ms-copy-source",
     "x-ms-encryption-context",
     "x-ms-encryption-key",
     "x-ms-encryption-scope",
@@ -301,7 +300,7 @@ const HEADERS_OF_SOME: &[(&str, IsKnown)] = &[
     ("x-ms-tags", LakeRequest::publishes_blob),
 ];
 type IsKnown = fn(&LakeRequest) -> bool;
-const UNSUPPORTED_PARAMETERS: &[&str] = &["beginfrom", "snapshot", "versionid"];
+const UNSUPPORTED_PARAMETERS: &[&str] = &["snapshot", "versionid"];
 
 #[cfg(test)]
 mod tests {

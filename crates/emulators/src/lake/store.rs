@@ -13,13 +13,16 @@
 
 mod append;
 mod attributes;
+mod blob_list;
 mod blocks;
 mod deleted;
 mod draft;
 mod entry;
 mod filesystem;
+mod flat;
 mod flush;
 mod lease;
+mod namespace;
 mod rename;
 mod scan;
 mod staging;
@@ -36,10 +39,12 @@ use std::{
 };
 
 pub(crate) use self::{
+    blob_list::{BlobQuery, ListedBlob},
     blocks::{BlockList, BlockSource, MAX_BLOCKS, PendingBlock},
-    entry::{Entry, Node},
+    entry::{CopyRecord, Entry, Node},
     filesystem::{Filesystem, PageQuery},
     lease::WriteLease,
+    namespace::Namespace,
     rename::Rename,
     staging::StagedFile,
 };
@@ -75,9 +80,10 @@ struct Account {
     policy: AccountPolicy,
 }
 
-/// What an account does with what is deleted.
+/// What kind of account it is, and what it does with what is deleted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct AccountPolicy {
+    namespace: Namespace,
     /// For how long a deleted path can be restored; `None` if not at all.
     retention: Option<Duration>,
     /// For how long the name of a deleted filesystem is not free.
@@ -102,6 +108,7 @@ pub(crate) struct Publication {
     pub(crate) lease: Option<NewLease>,
     pub(crate) expiry: Option<Expiry>,
     pub(crate) tags: Tags,
+    pub(crate) copy: Option<Box<CopyRecord>>,
 }
 
 impl Store {
@@ -146,6 +153,11 @@ impl Store {
 
     pub(crate) fn has_account(&self, name: &str) -> bool {
         self.accounts.contains_key(name)
+    }
+
+    /// What kind of account this is.
+    pub(crate) fn namespace(&self, account: &str) -> Result<Namespace, Failure> {
+        self.account(account).map(|account| account.policy.namespace)
     }
 
     /// A new, empty file that is not published yet, and that goes when it is dropped unpublished.
@@ -346,6 +358,9 @@ impl Store {
         conditions: &Conditions,
         recursive: bool,
     ) -> Result<Option<u64>, Failure> {
+        if self.namespace(&place.account)? == Namespace::Flat {
+            return self.delete_blob(place, conditions).map(|()| None);
+        }
         let trash = Trash::new(self.staging.trash());
         let stamp = self.clock.next();
         let retention = self.account(&place.account)?.policy.retention;
@@ -402,7 +417,7 @@ impl Account {
     ) -> io::Result<Filesystem> {
         let dir = self.dir.join(name);
         fs::create_dir_all(&dir)?;
-        Ok(Filesystem::new(dir, store.clock.next(), properties))
+        Ok(Filesystem::new(dir, self.policy.namespace, store.clock.next(), properties))
     }
 }
 
@@ -412,6 +427,11 @@ impl AccountPolicy {
         Self {
             retention: days.map(|days| Duration::from_secs(u64::from(days.get()) * SECONDS_A_DAY)),
             limbo: Duration::from_millis(account.filesystem_deletion_limbo_ms.into()),
+            namespace: if account.hierarchical_namespace {
+                Namespace::Hierarchical
+            } else {
+                Namespace::Flat
+            },
         }
     }
 }

@@ -40,8 +40,12 @@ impl XmlWriter {
     /// Writes an element with a text in it.
     pub(crate) fn leaf(&mut self, element: &str, text: &str) {
         self.open(element);
-        self.0.push_str(&escape(text));
+        self.text(text);
         self.close(element);
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.0.push_str(&escape(text));
     }
 
     pub(crate) fn finish(self) -> String {

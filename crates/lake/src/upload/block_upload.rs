@@ -1,15 +1,22 @@
 //! A file being written by somebody who produces its bytes piece by piece.
 
-use std::{mem, sync::Arc};
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use http::Method;
-use tokio::task::JoinSet;
+use tokio::{sync::OnceCell, task::JoinSet};
 
 use super::{
     Published, UploadOptions,
     block::{Block, X_MS_CONTENT_CRC64},
     block_list::BlockIds,
+    dfs_route::DfsRoute,
 };
 use crate::{
     client::LakeClient,
@@ -47,6 +54,8 @@ pub struct BlockUpload {
     block_bytes: usize,
     blocks_begun: u32,
     bytes_taken: u64,
+    /// How many bytes the blocks begun have.
+    bytes_begun: u64,
     in_flight: JoinSet<Result<()>>,
     state: State,
 }
@@ -58,6 +67,10 @@ struct Target {
     path: LakePath,
     ids: BlockIds,
     lease: Option<LeaseId>,
+    /// Set if the bytes go by the dfs endpoint, since the blob endpoint is out of reach.
+    dfs_route: OnceCell<DfsRoute>,
+    /// Whether the blob endpoint has taken a block, after which there is no other way.
+    is_by_blob: AtomicBool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -81,12 +94,7 @@ impl LakeClient {
             ));
         }
         let block_bytes = block_bytes(&options);
-        let target = Target {
-            wire: Arc::clone(&self.wire),
-            path: path.clone(),
-            ids: BlockIds::new(),
-            lease: options.lease,
-        };
+        let target = Target::new(Arc::clone(&self.wire), path.clone(), options.lease);
         Ok(BlockUpload {
             target: Arc::new(target),
             advance: Advance::new(options.progress.clone(), options.bytes_expected),
@@ -95,6 +103,7 @@ impl LakeClient {
             block_bytes,
             blocks_begun: 0,
             bytes_taken: 0,
+            bytes_begun: 0,
             in_flight: JoinSet::new(),
             state: State::Open,
         })
@@ -198,8 +207,9 @@ impl BlockUpload {
         }
         let block = mem::take(&mut self.filling);
         let (target, number) = (Arc::clone(&self.target), self.blocks_begun);
-        let advance = self.advance.clone();
+        let (advance, position) = (self.advance.clone(), self.bytes_begun);
         self.blocks_begun += 1;
+        self.bytes_begun += block.len() as u64;
         if self.options.bytes_expected.is_none()
             && self.blocks_begun.is_multiple_of(BLOCKS_OF_A_SIZE)
         {
@@ -207,7 +217,7 @@ impl BlockUpload {
         }
         self.in_flight.spawn(async move {
             let length = block.len() as u64;
-            target.put_block(number, block).await?;
+            target.put_block(number, position, block).await?;
             advance.by(length);
             Ok(())
         });
@@ -222,15 +232,26 @@ impl BlockUpload {
             .request(&[])
             .static_header("x-ms-blob-type", "BlockBlob")
             .header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &checksum)?
-            .body(body);
+            .body(body.clone());
         let request = self.options.describe(request)?;
-        let (response, _) = self.target.wire.send(&request).await?;
+        let response = match self.target.send(&request).await? {
+            Some(response) => response,
+            None => {
+                let route = self.target.dfs_route().await?;
+                route.append(0, body, &checksum).await?;
+                self.advance.by(length);
+                return route.publish(length, &self.options).await;
+            }
+        };
         self.advance.by(length);
         let etag = response.headers().etag().ok_or_else(|| missing(&request, "ETag"))?;
         Ok(Published { etag, bytes: self.bytes_taken })
     }
 
     async fn commit(self) -> Result<Published> {
+        if let Some(route) = self.target.dfs_route.get() {
+            return route.publish(self.bytes_taken, &self.options).await;
+        }
         let mut request = self.target.request(&[("comp", "blocklist")]);
         let xml = self
             .target
@@ -240,9 +261,13 @@ impl BlockUpload {
         request = request.body(Body::pieces(vec![xml.into()]));
         let request = self.options.describe(request)?;
         let request = conditional(request, &self.options.condition)?;
-        let etag = match self.target.wire.send(&request).await {
-            Ok((response, _)) => {
+        let etag = match self.target.send(&request).await {
+            Ok(Some(response)) => {
                 response.headers().etag().ok_or_else(|| missing(&request, "ETag"))?
+            }
+            // Nothing was written yet: the file is empty.
+            Ok(None) => {
+                return self.target.dfs_route().await?.publish(0, &self.options).await;
             }
             // The file that is there may be ours, made by an attempt whose answer was lost.
             Err(error) if error.attempts() > 1 => {
@@ -258,6 +283,40 @@ impl BlockUpload {
 }
 
 impl Target {
+    fn new(wire: Arc<Wire>, path: LakePath, lease: Option<LeaseId>) -> Self {
+        let (dfs_route, is_by_blob) = Default::default();
+        Self { wire, path, ids: BlockIds::new(), lease, dfs_route, is_by_blob }
+    }
+
+    /// Sends bytes to the blob endpoint; `None` if they must go by the dfs endpoint.
+    async fn send(&self, request: &Request) -> Result<Option<reqwest::Response>> {
+        let mut attempts = self.wire.attempts();
+        loop {
+            let is_by_blob = self.is_by_blob.load(Ordering::Relaxed);
+            if self.wire.learned().blob_is_unreachable() && !is_by_blob {
+                return Ok(None);
+            }
+            match self.wire.send_once(request).await {
+                Ok(response) => {
+                    self.is_by_blob.store(true, Ordering::Relaxed);
+                    return Ok(Some(response));
+                }
+                Err(error)
+                    if !is_by_blob && self.wire.must_write_by_dfs(&self.path, &error).await =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => attempts.pause_or_give_up(error).await?,
+            }
+        }
+    }
+
+    async fn dfs_route(&self) -> Result<&DfsRoute> {
+        self.dfs_route
+            .get_or_try_init(|| async { DfsRoute::new(Arc::clone(&self.wire), &self.path) })
+            .await
+    }
+
     fn request(&self, pairs: &[(&str, &str)]) -> Request {
         let url = self.wire.url(Endpoint::Blob, &self.path, pairs);
         let request = Request::new(UPLOAD, self.path.to_string(), Method::PUT, url);
@@ -265,14 +324,17 @@ impl Target {
     }
 
     /// Spec: <https://learn.microsoft.com/rest/api/storageservices/put-block>
-    async fn put_block(&self, number: u32, block: Block) -> Result<()> {
+    async fn put_block(&self, number: u32, position: u64, block: Block) -> Result<()> {
         let id = self.ids.id(number);
         let (body, checksum) = block.into_body();
         let request = self
             .request(&[("comp", "block"), ("blockid", &id)])
             .header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &checksum)?
-            .body(body);
-        self.wire.send(&request).await.map(drop)
+            .body(body.clone());
+        match self.send(&request).await? {
+            Some(_) => Ok(()),
+            None => self.dfs_route().await?.append(position, body, &checksum).await,
+        }
     }
 
     /// The state of the file, if it is made of exactly our blocks.

@@ -43,6 +43,29 @@ impl Lake {
         self.builder_of("uami-demo", AUDIENCE, Duration::hours(1))
     }
 
+    /// A client of `principal` for another account than `lakedemo`.
+    pub(crate) fn client_of(&self, account: &str, principal: &str) -> LakeClient {
+        let token = self.emulators.issue_token(principal, AUDIENCE, Duration::hours(1)).unwrap();
+        let token = secrecy::ExposeSecret::expose_secret(&token).to_owned();
+        let endpoints = self.emulators.endpoints();
+        let hosts = Hosts { dfs: endpoints.lake_dfs, blob: endpoints.lake_blob };
+        LakeClient::builder(account.parse().unwrap(), Credential::of([token]))
+            .with_sleep(|_| Box::pin(std::future::ready(())))
+            .with_http_client(http_client(self.emulators.ca_pem(), hosts))
+            .build()
+            .unwrap()
+    }
+
+    /// A client that reaches the dfs endpoint only: nobody listens where the blob endpoint would be.
+    pub(crate) fn builder_without_blob(&self) -> LakeClientBuilder {
+        let token = self.emulators.issue_token("uami-demo", AUDIENCE, Duration::hours(1)).unwrap();
+        let token = secrecy::ExposeSecret::expose_secret(&token).to_owned();
+        let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let hosts = Hosts { dfs: self.emulators.endpoints().lake_dfs, blob: unused };
+        let http = http_client(self.emulators.ca_pem(), hosts);
+        builder(Credential::of([token])).with_http_client(http)
+    }
+
     /// A client whose credential has a token of `principal` for `audience`. It never waits before
     /// it tries again.
     pub(crate) fn builder_of(

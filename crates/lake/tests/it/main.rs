@@ -9,12 +9,17 @@
 
 mod append;
 mod attributes;
+mod copy;
+mod dfs_only;
 mod disk_full;
 mod download;
+mod glob;
 mod harness;
 mod hostile;
 mod leases;
+mod listing;
 mod names;
+mod namespace;
 mod parquet;
 mod refusals;
 mod retry;

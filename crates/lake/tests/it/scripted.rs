@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use azconnect_lake::{LakeClient, LakeClientBuilder};
+use azconnect_lake::{LakeClient, LakeClientBuilder, Namespace};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -70,10 +70,19 @@ impl Scripted {
         self.seen.lock().unwrap().clone()
     }
 
-    pub(crate) fn builder(&self, credential: Arc<Credential>) -> LakeClientBuilder {
+    pub(crate) fn url(&self) -> url::Url {
         let mut url = url::Url::parse("http://127.0.0.1").unwrap();
         url.set_port(Some(self.address.port())).unwrap();
-        builder(credential).with_dfs_endpoint(url.clone()).with_blob_endpoint(url)
+        url
+    }
+
+    pub(crate) fn builder(&self, credential: Arc<Credential>) -> LakeClientBuilder {
+        let url = self.url();
+        // Known, so that no test counts a request that asks for it.
+        builder(credential)
+            .with_namespace(Namespace::Hierarchical)
+            .with_dfs_endpoint(url.clone())
+            .with_blob_endpoint(url)
     }
 
     pub(crate) fn client(&self) -> LakeClient {

@@ -147,7 +147,7 @@ fn listed(document: &mut XmlWriter, id: &str, length: u64) {
     document.close("Block");
 }
 
-fn check_id(id: &str) -> Result<(), Failure> {
+pub(super) fn check_id(id: &str) -> Result<(), Failure> {
     match STANDARD.decode(id) {
         Ok(decoded) if (1..=MAX_ID_BYTES).contains(&decoded.len()) => Ok(()),
         _ => Err(Failure::new(Code::InvalidBlockId)),

@@ -3,40 +3,54 @@
 //! Spec: <https://learn.microsoft.com/rest/api/storageservices/list-blobs>
 
 use axum::http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::containers::service_endpoint;
 use crate::lake::{
-    Lake, continuation,
+    Lake,
+    continuation::{self, Turn},
     failure::Failure,
     name::PathName,
+    namespace, read,
     reply::Reply,
     request::LakeRequest,
     stamp::Stamp,
-    store::{Entry, PageQuery},
+    store::{BlobQuery, Entry, ListedBlob, Namespace},
     xml::XmlWriter,
 };
 
 pub(super) fn blobs(lake: &Lake, request: &LakeRequest, container: &str) -> Result<Reply, Failure> {
     let query = &request.query;
-    let prefix = query.get("prefix").unwrap_or_default();
+    let kind = lake.store.namespace(&request.account)?;
     let delimiter = query.get("delimiter").filter(|delimiter| !delimiter.is_empty());
-    if delimiter.is_some_and(|delimiter| delimiter != "/") {
+    if kind == Namespace::Hierarchical && delimiter.is_some_and(|delimiter| delimiter != "/") {
         // With a hierarchical namespace nothing else delimits.
         return Err(Failure::query("delimiter", delimiter.unwrap_or_default()));
     }
-    let include = query.get("include").unwrap_or_default();
-    if let Some(other) = include.split(',').find(|word| !matches!(*word, "" | "metadata")) {
-        return Err(Failure::not_implemented(&["include=", other].concat()));
+    if let Some(shown) = query.get("showonly") {
+        return Err(Failure::not_implemented(&["showonly=", shown].concat()));
     }
-    let page_query = PageQuery {
-        key_prefix: prefix.replace('/', "\0"),
-        recursive: delimiter.is_none(),
-        after: continuation::decode("marker", query.get("marker"))?,
+    let include = Include::of(query.get("include").unwrap_or_default())?;
+    let has_empty_pages =
+        namespace::account(lake, &request.account).is_some_and(|account| account.empty_pages);
+    let turn = Turn::of(continuation::decode("marker", query.get("marker"))?, has_empty_pages);
+    let blob_query = BlobQuery {
+        prefix: query.get("prefix").unwrap_or_default().to_owned(),
+        delimiter: delimiter.map(str::to_owned),
+        position: turn.after.clone(),
+        from: query.get("startfrom").filter(|from| !from.is_empty()).map(str::to_owned),
         limit: query.page_size("maxresults")?,
+        uncommitted: include.uncommitted_blobs,
     };
     let page = lake.store.with_filesystem(&request.account, container, |filesystem| {
-        Ok(filesystem.page(&page_query))
+        Ok(filesystem.blobs(&blob_query))
     })?;
+    let (items, next) = if turn.is_empty {
+        (Vec::new(), turn.full_page())
+    } else {
+        let next = page.next.map(|next| continuation::encode(&next)).unwrap_or_default();
+        (page.items, next)
+    };
 
     let mut document = XmlWriter::new();
     let endpoint = service_endpoint(request);
@@ -45,6 +59,7 @@ pub(super) fn blobs(lake: &Lake, request: &LakeRequest, container: &str) -> Resu
     for (parameter, element) in [
         ("prefix", "Prefix"),
         ("marker", "Marker"),
+        ("startfrom", "StartFrom"),
         ("maxresults", "MaxResults"),
         ("delimiter", "Delimiter"),
     ] {
@@ -54,20 +69,57 @@ pub(super) fn blobs(lake: &Lake, request: &LakeRequest, container: &str) -> Resu
     }
     let now = lake.store.now();
     document.open("Blobs");
-    for (path, entry) in &page.entries {
-        if delimiter.is_some() && entry.is_directory() {
-            document.open("BlobPrefix");
-            document.leaf("Name", &[path.as_str(), "/"].concat());
-            document.close("BlobPrefix");
-        } else {
-            blob(&mut document, path, entry, include.contains("metadata"), now);
+    for item in &items {
+        match item {
+            ListedBlob::Blob(path, entry) => {
+                blob(&mut document, path, entry, &include, kind, now);
+            }
+            ListedBlob::Prefix(prefix) => {
+                document.open("BlobPrefix");
+                name(&mut document, prefix);
+                document.close("BlobPrefix");
+            }
+            ListedBlob::Uncommitted(path) => uncommitted(&mut document, path),
         }
     }
     document.close("Blobs");
-    let next = page.next_after.map(|after| continuation::encode(&after)).unwrap_or_default();
     document.leaf("NextMarker", &next);
     document.close("EnumerationResults");
     Ok(Reply::xml(StatusCode::OK, document))
+}
+
+/// What a listing is to tell beside names and properties.
+#[derive(Debug, Default)]
+struct Include {
+    copy: bool,
+    metadata: bool,
+    permissions: bool,
+    uncommitted_blobs: bool,
+}
+
+impl Include {
+    /// What can be told of nothing here (snapshots, versions, holds) needs nothing said about it.
+    fn of(text: &str) -> Result<Self, Failure> {
+        let mut include = Self::default();
+        for word in text.split(',').map(str::trim) {
+            match word.to_ascii_lowercase().as_str() {
+                "copy" => include.copy = true,
+                "metadata" => include.metadata = true,
+                "permissions" => include.permissions = true,
+                "uncommittedblobs" => include.uncommitted_blobs = true,
+                ""
+                | "deleted"
+                | "deletedwithversions"
+                | "immutabilitypolicy"
+                | "legalhold"
+                | "snapshots"
+                | "versions" => {}
+                "tags" => return Err(Failure::not_implemented("include=tags")),
+                _ => return Err(Failure::query("include", word)),
+            }
+        }
+        Ok(include)
+    }
 }
 
 /// Writes the properties of an entry as a `Metadata` element.
@@ -92,13 +144,28 @@ pub(super) fn lease(document: &mut XmlWriter, entry: &Entry, now: Stamp) {
     }
 }
 
-fn blob(document: &mut XmlWriter, path: &PathName, entry: &Entry, with_metadata: bool, now: Stamp) {
+fn blob(
+    document: &mut XmlWriter,
+    path: &PathName,
+    entry: &Entry,
+    include: &Include,
+    kind: Namespace,
+    now: Stamp,
+) {
     document.open("Blob");
-    document.leaf("Name", path.as_str());
+    name(document, path.as_str());
     document.open("Properties");
     document.leaf("Creation-Time", &entry.created.http_date());
     document.leaf("Last-Modified", &entry.stamp.http_date());
     document.leaf("Etag", &entry.stamp.bare_etag());
+    if kind == Namespace::Hierarchical {
+        if include.permissions {
+            document.leaf("Owner", read::SUPERUSER);
+            document.leaf("Group", read::SUPERUSER);
+            document.leaf("Permissions", read::permissions(entry));
+        }
+        document.leaf("ResourceType", if entry.is_directory() { "directory" } else { "file" });
+    }
     document.leaf("Content-Length", &entry.length().to_string());
     if let Some(file) = entry.file() {
         for (name, value) in file.headers.listed() {
@@ -106,6 +173,10 @@ fn blob(document: &mut XmlWriter, path: &PathName, entry: &Entry, with_metadata:
         }
     }
     document.leaf("BlobType", "BlockBlob");
+    if !entry.is_directory() {
+        document.leaf("AccessTier", "Hot");
+        document.leaf("AccessTierInferred", "true");
+    }
     lease(document, entry, now);
     if let Some(expires) = entry.expires {
         document.leaf("Expiry-Time", &expires.http_date());
@@ -114,10 +185,41 @@ fn blob(document: &mut XmlWriter, path: &PathName, entry: &Entry, with_metadata:
         document.leaf("TagCount", &entry.tags.len().to_string());
     }
     document.leaf("ServerEncrypted", "true");
-    document.leaf("ResourceType", if entry.is_directory() { "directory" } else { "file" });
+    if let Some(copy) = entry.file().and_then(|file| file.copy.as_ref())
+        && include.copy
+    {
+        let length = entry.length();
+        document.leaf("CopyId", &copy.id);
+        document.leaf("CopySource", &copy.source);
+        document.leaf("CopyStatus", "success");
+        document.leaf("CopyProgress", &format!("{length}/{length}"));
+        document.leaf("CopyCompletionTime", &copy.completed.http_date());
+    }
     document.close("Properties");
-    if with_metadata {
+    if include.metadata {
         metadata(document, entry);
     }
     document.close("Blob");
+}
+
+/// A blob of which there are only blocks: it has no entity tag, and no length yet.
+fn uncommitted(document: &mut XmlWriter, path: &PathName) {
+    document.open("Blob");
+    name(document, path.as_str());
+    document.open("Properties");
+    document.leaf("Content-Length", "0");
+    document.leaf("BlobType", "BlockBlob");
+    document.close("Properties");
+    document.close("Blob");
+}
+
+/// A name with characters that XML does not allow is escaped, and says so.
+fn name(document: &mut XmlWriter, text: &str) {
+    if text.contains(['\u{fffe}', '\u{ffff}']) {
+        document.open_with("Name", &[("Encoded", "true")]);
+        document.text(&utf8_percent_encode(text, NON_ALPHANUMERIC).to_string());
+        document.close("Name");
+    } else {
+        document.leaf("Name", text);
+    }
 }

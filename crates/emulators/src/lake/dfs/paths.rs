@@ -88,6 +88,9 @@ pub(super) async fn delete(
 ) -> Result<Reply, Failure> {
     let recursive = request.query.flag("recursive")?.unwrap_or(false);
     let conditions = Conditions::of(request)?;
+    if let Some(reply) = super::delete::in_pages(lake, request, &place, recursive).await? {
+        return Ok(reply);
+    }
     let lake = Arc::clone(lake);
     let deletion_id = blocking(move || lake.store.delete(&place, &conditions, recursive)).await?;
     let reply = Reply::empty(StatusCode::OK);

@@ -40,6 +40,8 @@ pub(crate) struct FileNode {
     /// In bytes, as readers see it.
     pub(crate) length: u64,
     pub(crate) headers: ContentHeaders,
+    /// The copy that made this content.
+    pub(crate) copy: Option<Box<CopyRecord>>,
     /// The blocks it was put together from; empty unless Put Block List made it.
     pub(crate) blocks: Arc<[CommittedBlock]>,
     pub(super) draft: Option<Arc<Draft>>,
@@ -52,6 +54,22 @@ pub(crate) struct CommittedBlock {
     pub(crate) id: String,
     pub(crate) offset: u64,
     pub(crate) length: u64,
+}
+
+/// A copy by Copy Blob or Copy Blob From URL, which is over when its request is answered.
+#[derive(Debug, Clone)]
+pub(crate) struct CopyRecord {
+    pub(crate) id: String,
+    /// The URL it came from, without its query.
+    pub(crate) source: String,
+    pub(crate) completed: Stamp,
+}
+
+impl FileNode {
+    /// The content of an empty file that nobody writes to piece by piece.
+    pub(super) fn empty(headers: ContentHeaders) -> Self {
+        Self { id: u64::MAX, length: 0, headers, copy: None, blocks: Arc::default(), draft: None }
+    }
 }
 
 impl Entry {

@@ -13,6 +13,7 @@ use super::{
     blocks::BlockStage,
     deleted::DeletedPaths,
     entry::{CommittedBlock, Entry, FileNode, Node},
+    namespace::Namespace,
     staging::StagedFile,
 };
 use crate::lake::{
@@ -27,9 +28,10 @@ use crate::lake::{
 #[derive(Debug)]
 pub(crate) struct Filesystem {
     dir: PathBuf,
+    pub(super) namespace: Namespace,
     root: Entry,
-    /// By [`PathName::sort_key`]; without the root. Each parent of an entry is here too.
-    entries: BTreeMap<String, Entry>,
+    /// By [`Namespace::key`]; without the root. In a hierarchy each parent of an entry is here too.
+    pub(super) entries: BTreeMap<String, Entry>,
     /// Blocks that wait for their Put Block List, whose file need not exist yet.
     pub(super) blocks: HashMap<PathName, BlockStage>,
     /// What was deleted and can be taken back.
@@ -57,6 +59,8 @@ pub(crate) struct PageQuery {
     pub(crate) recursive: bool,
     /// The sort key of the last entry of the page before.
     pub(crate) after: Option<String>,
+    /// The sort key that the first page begins with, or the first one behind it.
+    pub(crate) from: Option<String>,
     pub(crate) limit: usize,
 }
 
@@ -69,10 +73,16 @@ pub(crate) struct Page {
 }
 
 impl Filesystem {
-    pub(super) fn new(dir: PathBuf, stamp: Stamp, properties: Properties) -> Self {
+    pub(super) fn new(
+        dir: PathBuf,
+        namespace: Namespace,
+        stamp: Stamp,
+        properties: Properties,
+    ) -> Self {
         let root = Entry { properties, ..Entry::directory(stamp) };
         Self {
             dir,
+            namespace,
             root,
             entries: BTreeMap::new(),
             blocks: HashMap::new(),
@@ -96,11 +106,11 @@ impl Filesystem {
 
     /// Where a path lies on disk. Safe: a [`PathName`] has no component that leads elsewhere.
     pub(super) fn disk_path(&self, path: &PathName) -> PathBuf {
-        self.dir.join(path.as_str())
+        self.dir.join(self.namespace.disk_name(path))
     }
 
     pub(crate) fn get(&self, path: &PathName) -> Option<&Entry> {
-        if path.is_root() { Some(&self.root) } else { self.entries.get(&path.sort_key()) }
+        if path.is_root() { Some(&self.root) } else { self.entries.get(&self.namespace.key(path)) }
     }
 
     pub(crate) fn existing(&self, path: &PathName) -> Result<&Entry, Failure> {
@@ -111,7 +121,7 @@ impl Filesystem {
         let entry = if path.is_root() {
             Some(&mut self.root)
         } else {
-            self.entries.get_mut(&path.sort_key())
+            self.entries.get_mut(&self.namespace.key(path))
         };
         entry.ok_or_else(|| Failure::new(Code::PathNotFound))
     }
@@ -131,7 +141,7 @@ impl Filesystem {
     /// Enters what a scan found on disk.
     pub(super) fn adopt(&mut self, path: &PathName, entry: Entry) {
         self.note_expiry(entry.expires);
-        self.entries.insert(path.sort_key(), entry);
+        self.entries.insert(self.namespace.key(path), entry);
     }
 
     /// Moves a staged file to its path.
@@ -175,13 +185,14 @@ impl Filesystem {
                 id,
                 length,
                 headers: publication.headers,
+                copy: publication.copy,
                 blocks: blocks.into(),
                 draft: None,
             })),
         };
         // A full overwrite ends whatever was under way by either of the two ways of writing.
         self.blocks.remove(path);
-        self.entries.insert(path.sort_key(), entry.clone());
+        self.entries.insert(self.namespace.key(path), entry.clone());
         self.note_expiry(entry.expires);
         Ok(entry)
     }
@@ -197,10 +208,14 @@ impl Filesystem {
         conditions
             .check_write(existing.map(|entry| entry.stamp))
             .map_err(|failure| with_existing_type(failure, existing))?;
-        if existing.is_some_and(|entry| !entry.is_directory()) {
+        let is_file = |entry: &Entry| !entry.is_directory() && !entry.properties.mark_a_directory();
+        if existing.is_some_and(is_file) {
             return Err(with_existing_type(Failure::new(Code::PathConflict), existing));
         }
         conditions.check_lease(existing, stamp)?;
+        if self.namespace == Namespace::Flat {
+            return self.put_marker(path, stamp, publication);
+        }
         let new_lease = publication.lease.map(|lease| lease.acquired(stamp)).transpose()?;
         self.make_parents(path, stamp)?;
         self.make_directory(path, stamp)?;
@@ -244,7 +259,7 @@ impl Filesystem {
 
     /// Takes an entry and all below it out of the tree in memory.
     pub(super) fn take_tree(&mut self, path: &PathName) -> Vec<(PathName, Entry)> {
-        let mut keys = vec![path.sort_key()];
+        let mut keys = vec![self.namespace.key(path)];
         keys.extend(self.entries.range(below(path)).map(|(key, _)| key.clone()));
         keys.into_iter()
             .filter_map(|key| {
@@ -259,7 +274,10 @@ impl Filesystem {
         let mut from = match &query.after {
             Some(after) if query.recursive => Bound::Excluded(after.clone()),
             Some(after) => Bound::Included(after_tree(after)),
-            None => Bound::Included(query.key_prefix.clone()),
+            None => {
+                let from = query.from.clone().unwrap_or_default();
+                Bound::Included(from.max(query.key_prefix.clone()))
+            }
         };
         let mut page = Page { entries: Vec::new(), next_after: None };
         let mut last: Option<&String> = None;
@@ -334,6 +352,9 @@ impl Filesystem {
 
     /// Makes the directories above a path; a file among them is an error.
     pub(super) fn make_parents(&mut self, path: &PathName, stamp: Stamp) -> Result<(), Failure> {
+        if self.namespace == Namespace::Flat {
+            return self.make_disk_folders(path);
+        }
         for parent in path.ancestors() {
             match self.get(&parent) {
                 Some(entry) if entry.is_directory() => {}
@@ -361,7 +382,7 @@ impl PageQuery {
         if !directory.is_root() {
             key_prefix.push('\0');
         }
-        Self { key_prefix, recursive, after: None, limit: 0 }
+        Self { key_prefix, recursive, ..Self::default() }
     }
 }
 
@@ -380,11 +401,15 @@ fn after_tree(key: &str) -> String {
 }
 
 /// Says what exists already, from which a client sees whether its own mkdir was repeated.
-fn with_existing_type(failure: Failure, existing: Option<&Entry>) -> Failure {
+pub(super) fn with_existing_type(failure: Failure, existing: Option<&Entry>) -> Failure {
     match existing {
         Some(entry) if failure.code() != Code::ConditionNotMet => failure.with_header(
             "x-ms-existing-resource-type",
-            if entry.is_directory() { "directory" } else { "file" },
+            if entry.is_directory() || entry.properties.mark_a_directory() {
+                "directory"
+            } else {
+                "file"
+            },
         ),
         _ => failure,
     }

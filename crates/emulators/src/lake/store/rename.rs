@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Place, Store, entry::Entry};
+use super::{Namespace, Place, Store, entry::Entry};
 use crate::lake::{
     conditions::Conditions,
     failure::{Code, Failure},
@@ -25,6 +25,9 @@ impl Store {
     /// Moves a file or a directory. A file replaces a file, a directory an empty directory.
     /// Entity tag and `Last-Modified` go along.
     pub(crate) fn rename(&self, rename: Rename) -> Result<Entry, Failure> {
+        if self.namespace(&rename.from.account)? == Namespace::Flat {
+            return self.rename_flat(rename);
+        }
         let Rename { from, to, .. } = &rename;
         let now = self.clock.now();
         let mut filesystems = self.account(&from.account)?.lock();
