@@ -36,6 +36,8 @@ NOBODY = _identity("uami-nobody", "3")
 MACHINE = {key: value for key, value in _identity("machine", "4").items() if key != "resource_id"}
 
 ACCOUNT = "lakedemo"
+# Has no hierarchical namespace.
+FLAT_ACCOUNT = "flatdemo"
 FILESYSTEM = "raw"
 DATABASE = "demo"
 

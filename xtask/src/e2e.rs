@@ -21,11 +21,11 @@ use crate::shell::{self, WHOLE_WORKSPACE, Workspace};
 
 #[derive(Args, Default)]
 pub(crate) struct E2eArguments {
-    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `key_vault_refusals`, `lake`, `odbc`, `nycflights`, `guide`, `openssl`).
+    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `key_vault_refusals`, `lake`, `lake_names`, `odbc`, `nycflights`, `guide`, `openssl`).
     suites: Vec<String>,
 }
 
-const SUITES: [&str; 13] = [
+const SUITES: [&str; 14] = [
     "openssl",
     "identity",
     "identity_javascript",
@@ -36,6 +36,7 @@ const SUITES: [&str; 13] = [
     "key_vault_rust",
     "key_vault_refusals",
     "lake",
+    "lake_names",
     "odbc",
     "nycflights",
     "guide",
@@ -207,6 +208,7 @@ impl Stage {
         assignments.extend(roles("batch-app", "Storage Blob Data Contributor"));
         assignments.extend(roles("uami-reader", "Storage Blob Data Reader"));
         assignments.push(json!({"principal": "uami-jobs", "role": "Key Vault Secrets Officer", "resource": "kv-demo"}));
+        assignments.push(json!({"principal": "uami-jobs", "role": "Storage Blob Data Contributor", "resource": "flatdemo"}));
         let identity = |name: &str, digit: char| {
             let group = |length| digit.to_string().repeat(length);
             let client_id = format!("c0000000-{}-4000-8000-{}", group(4), group(12));
@@ -248,7 +250,10 @@ impl Stage {
                 // Long enough that the pollers of SDKs find it, and no longer.
                 "soft_delete_limbo_ms": 500,
             }],
-            "accounts": [{"name": "lakedemo", "filesystems": ["raw"]}],
+            "accounts": [
+                {"name": "lakedemo", "filesystems": ["raw"]},
+                {"name": "flatdemo", "filesystems": ["raw"], "hierarchical_namespace": false},
+            ],
             "sql": {
                 "workspaces": ["syn-demo"],
                 "database": "demo",

@@ -9,7 +9,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     etag::{ETag, WriteCondition},
     lease::{LeaseId, leased, source_leased},
-    namespace::Namespace,
     path::{FilesystemName, LakePath, encode_path},
     wire::{Body, Endpoint, Headers, Request, X_MS_CLIENT_TRANSACTION_ID},
 };
@@ -216,8 +215,7 @@ impl LakeClient {
         let mut began = false;
         loop {
             let mut pairs = vec![("recursive", recursive)];
-            let is_flat = self.wire.learned().namespace() == Some(Namespace::Flat);
-            if recursive == "true" && !is_flat {
+            if recursive == "true" {
                 // Without it a deep tree is checked for permissions in one request, and times out.
                 pairs.push(("paginated", "true"));
             }
@@ -234,10 +232,6 @@ impl LakeClient {
                         _ => return Ok(()),
                     }
                     began = true;
-                }
-                // Only a hierarchical namespace has pages of that kind, and so tells what it is.
-                Err(error) if error.service_code() == Some(NO_HIERARCHY) && !is_flat && !began => {
-                    self.wire.learned().set_namespace(Namespace::Flat);
                 }
                 // An attempt whose answer was lost has done it.
                 Err(error)
@@ -335,9 +329,6 @@ impl LakeClient {
         response.headers().text(X_MS_CLIENT_TRANSACTION_ID.as_str()) == Some(transaction)
     }
 }
-
-/// The service's code for what only a hierarchical namespace has.
-const NO_HIERARCHY: &str = "HierarchicalNamespaceNotEnabled";
 
 /// `request`, to be refused unless `condition` holds of its target.
 pub(crate) fn conditional(request: Request, condition: &WriteCondition) -> Result<Request> {

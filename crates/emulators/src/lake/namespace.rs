@@ -49,8 +49,7 @@ pub(super) fn refuse_on_flat(lake: &Lake, request: &LakeRequest) -> Result<(), F
     let action = request.query.get("action").unwrap_or_default();
     let has_header = HIERARCHY_HEADERS.iter().any(|name| request.headers.contains_key(*name));
     let expires = request.method == Method::PUT && request.query.get("comp") == Some("expiry");
-    let paginated = request.query.get("paginated").is_some();
-    if HIERARCHY_ACTIONS.contains(&action) || has_header || expires || paginated {
+    if HIERARCHY_ACTIONS.contains(&action) || has_header || expires {
         return Err(Failure::new(Code::HierarchicalNamespaceNotEnabled));
     }
     Ok(())

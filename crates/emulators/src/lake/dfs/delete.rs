@@ -23,7 +23,7 @@ use crate::lake::{
 /// done at once, or this is the page that does it.
 ///
 /// With a hierarchical namespace the pages look through the paths, as the service checks access to
-/// each of them, and the directory goes with the last page. Without, each page deletes.
+/// each of them, and the directory goes at once with the last page. Without, each page deletes.
 pub(super) async fn in_pages(
     lake: &Arc<Lake>,
     request: &LakeRequest,

@@ -32,6 +32,8 @@ pub(crate) struct LeaseDuringWrite {
 pub(crate) fn lease_id(request: &LakeRequest, name: &'static str) -> Result<Option<Uuid>, Failure> {
     request
         .header(name)?
+        // Azure's SDK for Python names no lease by an empty one.
+        .filter(|text| !text.is_empty())
         .map(|text| Uuid::try_parse(text).map_err(|_| Failure::header(name, text)))
         .transpose()
 }

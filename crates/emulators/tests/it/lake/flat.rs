@@ -56,11 +56,7 @@ async fn what_needs_a_hierarchy_is_refused_without_one() {
     }
     let set = lake.patch(format!("{DFS}/raw/d/a?action=setAccessControl"));
     let create = lake.put(format!("{DFS}/raw/x?resource=file"));
-    for request in [
-        set.header("x-ms-permissions", "0777"),
-        create.header("x-ms-umask", "0027"),
-        lake.delete(format!("{DFS}/raw/d?recursive=true&paginated=true")),
-    ] {
+    for request in [set.header("x-ms-permissions", "0777"), create.header("x-ms-umask", "0027")] {
         send(request).await.expect_error(400, "HierarchicalNamespaceNotEnabled");
     }
     let head = send(lake.head(format!("{BLOB}/raw/d/a"))).await.expect(200);
@@ -182,7 +178,8 @@ async fn the_dfs_endpoint_renames_and_deletes_blob_by_blob() {
 #[tokio::test]
 async fn a_recursive_delete_goes_on_where_it_stopped() {
     let two = |account: &mut AccountConfig| account.delete_page_paths = 2.try_into().unwrap();
-    for (is_flat, query) in [(true, ""), (false, "&paginated=true")] {
+    // Azure's SDKs ask for pages without knowing what the account is.
+    for (is_flat, query) in [(true, ""), (true, "&paginated=true"), (false, "&paginated=true")] {
         let lake = with(|account| {
             two(account);
             account.hierarchical_namespace = !is_flat;
