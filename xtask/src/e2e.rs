@@ -21,11 +21,11 @@ use crate::shell::{self, WHOLE_WORKSPACE, Workspace};
 
 #[derive(Args, Default)]
 pub(crate) struct E2eArguments {
-    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `key_vault_refusals`, `lake`, `lake_names`, `odbc`, `nycflights`, `guide`, `openssl`).
+    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `key_vault_refusals`, `lake`, `lake_lease`, `lake_names`, `odbc`, `nycflights`, `guide`, `openssl`).
     suites: Vec<String>,
 }
 
-const SUITES: [&str; 14] = [
+const SUITES: [&str; 15] = [
     "openssl",
     "identity",
     "identity_javascript",
@@ -36,6 +36,7 @@ const SUITES: [&str; 14] = [
     "key_vault_rust",
     "key_vault_refusals",
     "lake",
+    "lake_lease",
     "lake_names",
     "odbc",
     "nycflights",

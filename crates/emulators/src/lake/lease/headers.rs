@@ -28,11 +28,11 @@ pub(crate) struct LeaseDuringWrite {
     pub(crate) release: Option<Uuid>,
 }
 
-/// The lease id under the name `x-ms-lease-id` or `x-ms-source-lease-id`.
+/// The lease id under the name `x-ms-lease-id` or `x-ms-source-lease-id`. An empty one is none:
+/// Azure's SDK for Python sends it with each rename.
 pub(crate) fn lease_id(request: &LakeRequest, name: &'static str) -> Result<Option<Uuid>, Failure> {
     request
         .header(name)?
-        // Azure's SDK for Python names no lease by an empty one.
         .filter(|text| !text.is_empty())
         .map(|text| Uuid::try_parse(text).map_err(|_| Failure::header(name, text)))
         .transpose()
