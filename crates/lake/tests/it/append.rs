@@ -151,6 +151,24 @@ async fn what_cannot_be_appended_to_is_refused() {
 }
 
 #[tokio::test]
+async fn a_write_that_was_dropped_midway_ends_the_writer() {
+    let lake = Lake::start().await;
+    let client = lake.client();
+    let file = path("raw/log");
+    let options = AppendOptions::default().with_block_bytes(64 * 1024).with_concurrency(1);
+    let mut writer = client.append_writer(&file, options).await.unwrap();
+    writer.write("seen".into()).await.unwrap();
+    writer.flush().await.unwrap();
+    let dropped = futures::poll!(std::pin::pin!(writer.write(noise(1_000_000).into())));
+    assert!(dropped.is_pending());
+    for error in [writer.write("x".into()).await.unwrap_err(), writer.flush().await.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("begin anew"), "{error}");
+    }
+    assert_eq!(client.read(&file).await.unwrap(), "seen");
+}
+
+#[tokio::test]
 async fn a_lease_that_ends_in_the_middle_shows_nothing_more() {
     let lake = Lake::start().await;
     let client = lake.client();

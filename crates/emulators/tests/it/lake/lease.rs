@@ -44,6 +44,14 @@ impl LakeFixture {
         head.header("x-ms-lease-state").to_owned()
     }
 
+    /// Asks until the file's lease is in this state.
+    async fn becomes(&self, state: &str) {
+        let began = std::time::Instant::now();
+        while self.state().await != state {
+            assert!(began.elapsed() < Duration::from_secs(20), "it never is {state}");
+        }
+    }
+
     fn later(&self, seconds: u64) {
         self.emulators.advance_lake_clock(Duration::from_secs(seconds));
     }
@@ -286,6 +294,41 @@ async fn a_write_can_acquire_renew_and_release() {
     send(lake.put_blob("file", b"").header("x-ms-lease-action", "acquire"))
         .await
         .expect_error(501, "NotImplemented");
+}
+
+#[tokio::test]
+async fn a_write_that_fails_or_is_cut_leaves_no_lease_behind() {
+    let lake = with_file().await;
+    let acquiring = || {
+        let request = lake.append("file", 7, b"more").header("x-ms-lease-action", "acquire");
+        request.header("x-ms-proposed-lease-id", A).header("x-ms-lease-duration", "-1")
+    };
+    send(acquiring().header("x-ms-content-crc64", "AAAAAAAAAAA="))
+        .await
+        .expect_error(400, "Crc64Mismatch");
+    assert_eq!(lake.state().await, "available");
+    // The connection closes when half of the body is there, and the lease with it.
+    let (sender, halves) = futures::channel::mpsc::unbounded();
+    sender.unbounded_send(Ok(bytes::Bytes::from_static(b"ha"))).unwrap();
+    let body = reqwest::Body::wrap_stream(halves);
+    let cut = acquiring().header("content-length", "4").body(body).send();
+    let cutter = async {
+        lake.becomes("leased").await;
+        sender.unbounded_send(Err(std::io::Error::other("the client is gone"))).unwrap();
+    };
+    let (cut, ()) = futures::join!(cut, cutter);
+    assert!(cut.is_err());
+    lake.becomes("available").await;
+    send(lake.append("file", 7, b"next")).await.expect(202);
+    send(lake.flush("file", 11)).await.expect(200);
+    assert_eq!(lake.content("file").await, b"contentnext");
+    // One that was held before is still held after a failed renewal of the write.
+    lake.acquired(A, 60).await;
+    send(acquiring().header("x-ms-content-crc64", "AAAAAAAAAAA="))
+        .await
+        .expect_error(400, "Crc64Mismatch");
+    let head = send(lake.head(format!("{DFS}/raw/file"))).await.expect(200);
+    assert_eq!(head.header("x-ms-lease-duration"), "fixed", "as it was");
 }
 
 #[tokio::test]
