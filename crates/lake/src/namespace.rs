@@ -119,9 +119,13 @@ impl LakeClient {
         operation: &'static str,
         path: &LakePath,
     ) -> Result<()> {
-        match self.namespace(path.filesystem()).await? {
-            Namespace::Hierarchical => Ok(()),
-            Namespace::Flat => {
+        match self.namespace(path.filesystem()).await {
+            Ok(Namespace::Hierarchical) => Ok(()),
+            // Who may see nothing of the filesystem and yet work in it does so by access control
+            // lists, which only a hierarchy has; Hadoop's driver concludes so too.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            Err(error) => Err(error),
+            Ok(Namespace::Flat) => {
                 let account = self.account();
                 Err(Error::new(ErrorKind::Unsupported, operation, path.to_string())
                     .with_detail(format!("the account `{account}` has no hierarchical namespace"))

@@ -93,6 +93,12 @@ impl Tags {
     /// The document that Get Blob Tags answers with.
     pub(crate) fn document(&self) -> XmlWriter {
         let mut document = XmlWriter::new();
+        self.write_to(&mut document);
+        document
+    }
+
+    /// Writes them as listings have them too.
+    pub(crate) fn write_to(&self, document: &mut XmlWriter) {
         document.open("Tags");
         document.open("TagSet");
         for (name, value) in &self.0 {
@@ -103,7 +109,6 @@ impl Tags {
         }
         document.close("TagSet");
         document.close("Tags");
-        document
     }
 
     fn checked(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Failure> {

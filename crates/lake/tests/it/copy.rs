@@ -4,7 +4,10 @@ use azconnect_emulators::Service;
 use azconnect_lake::{CopyOptions, ErrorKind, LakeClient, UploadOptions, WriteCondition};
 use bytes::Bytes;
 
-use crate::harness::{Lake, noise, path};
+use crate::{
+    harness::{Lake, noise, path},
+    scripted::{Scripted, answer},
+};
 
 async fn put(client: &LakeClient, name: &str, bytes: impl Into<Bytes>) -> azconnect_lake::ETag {
     let options = UploadOptions::default().with_content_type("text/csv");
@@ -95,4 +98,84 @@ async fn another_account_is_copied_from_with_a_token_of_its_own() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(!client.exists(&path("raw/a")).await.unwrap());
+}
+
+const NO_BODY: (&str, &str) = ("Content-Length", "0");
+const SOURCE: &[(&str, &str)] = &[("ETag", "\"0x1\""), ("Content-Length", "70000")];
+
+/// The commit is done but its answer lost; the second is refused, since the file is there.
+#[tokio::test]
+async fn a_copy_whose_answer_was_lost_is_recognized() {
+    for ours in [true, false] {
+        let known = std::sync::Mutex::new((String::new(), 0));
+        let server = Scripted::start(move |_, seen| {
+            let mut known = known.lock().unwrap();
+            if seen.line.starts_with("HEAD ") {
+                return answer("200 OK", SOURCE, b"");
+            }
+            if seen.line.contains("comp=block&") {
+                assert_eq!(seen.header("x-ms-source-if-match"), Some("\"0x1\""));
+                assert_eq!(seen.header("x-ms-copy-source-authorization"), Some("Bearer token"));
+                return answer("201 Created", &[NO_BODY], b"");
+            }
+            if seen.line.starts_with("PUT ") {
+                known.1 += 1;
+                if known.1 == 1 {
+                    let sent = String::from_utf8(seen.body.clone()).unwrap();
+                    let ids = sent.split("<Latest>").skip(1);
+                    known.0 = ids
+                        .map(|rest| {
+                            format!(
+                                "<Block><Name>{}</Name></Block>",
+                                rest.split('<').next().unwrap()
+                            )
+                        })
+                        .collect();
+                    return Vec::new();
+                }
+                let code = ("x-ms-error-code", "BlobAlreadyExists");
+                return answer("409 Conflict", &[code, NO_BODY], b"");
+            }
+            let blocks = if ours { known.0.as_str() } else { "<Block><Name>eA==</Name></Block>" };
+            let xml = format!("<BlockList><CommittedBlocks>{blocks}</CommittedBlocks></BlockList>");
+            let length = xml.len().to_string();
+            answer("200 OK", &[("ETag", "\"0x1\""), ("Content-Length", &length)], xml.as_bytes())
+        })
+        .await;
+        let options = CopyOptions::default()
+            .with_block_bytes(64 * 1024)
+            .with_condition(WriteCondition::IfAbsent);
+        let outcome = server.client().copy(&path("raw/a"), &path("raw/b"), options).await;
+        match outcome {
+            Ok(copied) => {
+                assert!(ours);
+                assert_eq!(copied.bytes, 70_000);
+            }
+            Err(error) => {
+                assert!(!ours);
+                assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_another_length_is_no_copy() {
+    let server = Scripted::start(|number, seen| match number {
+        0 => answer("200 OK", SOURCE, b""),
+        1 => {
+            assert!(seen.line.starts_with("PUT /raw/b HTTP"), "{}", seen.line);
+            answer("201 Created", &[("ETag", "\"0x2\""), NO_BODY], b"")
+        }
+        _ => answer("200 OK", &[("ETag", "\"0x2\""), ("Content-Length", "69999")], b""),
+    })
+    .await;
+    let error = server
+        .client()
+        .copy(&path("raw/a"), &path("raw/b"), CopyOptions::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error:?}");
+    assert!(error.to_string().contains("69999 bytes, its source 70000"), "{error}");
+    assert!(!format!("{error:?}").contains("token"), "{error:?}");
 }

@@ -1,7 +1,7 @@
 //! Accounts whose blob endpoint cannot be reached: everything goes by the dfs endpoint.
 
 use azconnect_emulators::Service;
-use azconnect_lake::{ErrorKind, Metadata, Namespace, UploadOptions, WriteCondition};
+use azconnect_lake::{ErrorKind, LakeClient, Metadata, Namespace, UploadOptions, WriteCondition};
 use bytes::Bytes;
 use futures::TryStreamExt;
 
@@ -69,15 +69,39 @@ async fn conditions_hold_and_what_was_there_stays() {
     let error =
         client.upload(&path("raw/dir"), "x".into(), UploadOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-    // The temporary files of all that failed are deleted, if not at once.
-    for _ in 0..200 {
-        let listed: Vec<_> = client.list(&path("raw/d")).try_collect().await.unwrap();
-        if listed.len() == 1 {
+    until_names_are(&client, "raw/d", &["raw/d/a"]).await;
+}
+
+/// Waits until the temporary files of what failed are deleted, which happens behind its back.
+async fn until_names_are(client: &LakeClient, directory: &str, expected: &[&str]) {
+    for _ in 0..500 {
+        let listed: Vec<_> = client.list(&path(directory)).try_collect().await.unwrap();
+        let names: Vec<_> = listed.iter().map(|entry| entry.path.to_string()).collect();
+        if names == expected {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("a temporary file is left");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_dropped_or_fails_half_way_leaves_nothing() {
+    let lake = Lake::start_with(FORBIDDEN).await;
+    let client = lake.client();
+    client.upload(&path("raw/d/a"), "old".into(), UploadOptions::default()).await.unwrap();
+    let blocks = UploadOptions::default().with_block_bytes(64 * 1024).with_concurrency(2);
+    let mut upload = client.block_upload(&path("raw/d/a"), blocks.clone()).unwrap();
+    upload.write(noise(200_000).into()).await.unwrap();
+    drop(upload);
+    let broken = futures::stream::iter([
+        Ok(Bytes::from(noise(200_000))),
+        Err(std::io::Error::other("the source ended")),
+    ]);
+    let error = client.upload_stream(&path("raw/d/a"), broken, blocks).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Source);
+    until_names_are(&client, "raw/d", &["raw/d/a"]).await;
+    assert_eq!(client.read(&path("raw/d/a")).await.unwrap(), "old");
 }
 
 #[tokio::test]

@@ -58,12 +58,19 @@ impl Lake {
 
     /// A client that reaches the dfs endpoint only: nobody listens where the blob endpoint would be.
     pub(crate) fn builder_without_blob(&self) -> LakeClientBuilder {
+        self.builder_at(Hosts { dfs: self.emulators.endpoints().lake_dfs, blob: nobody() })
+    }
+
+    /// A client that reaches the blob endpoint only.
+    pub(crate) fn builder_without_dfs(&self) -> LakeClientBuilder {
+        self.builder_at(Hosts { dfs: nobody(), blob: self.emulators.endpoints().lake_blob })
+    }
+
+    fn builder_at(&self, hosts: Hosts) -> LakeClientBuilder {
         let token = self.emulators.issue_token("uami-demo", AUDIENCE, Duration::hours(1)).unwrap();
         let token = secrecy::ExposeSecret::expose_secret(&token).to_owned();
-        let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let hosts = Hosts { dfs: self.emulators.endpoints().lake_dfs, blob: unused };
-        let http = http_client(self.emulators.ca_pem(), hosts);
-        builder(Credential::of([token])).with_http_client(http)
+        builder(Credential::of([token]))
+            .with_http_client(http_client(self.emulators.ca_pem(), hosts))
     }
 
     /// A client whose credential has a token of `principal` for `audience`. It never waits before
@@ -152,6 +159,11 @@ impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credential")
     }
+}
+
+/// An address of this machine where nobody listens.
+fn nobody() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Leads the account's two hosts to the emulators' ports.

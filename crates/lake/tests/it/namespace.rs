@@ -85,6 +85,42 @@ async fn an_access_control_list_tells_where_properties_do_not() {
 }
 
 #[tokio::test]
+async fn who_may_not_see_the_filesystem_may_still_rename_in_it() {
+    const NO_BODY: (&str, &str) = ("Content-Length", "0");
+    let server = Scripted::start(|_, seen| {
+        if seen.line.starts_with("HEAD ") {
+            let code = ("x-ms-error-code", "AuthorizationPermissionMismatch");
+            answer("403 Forbidden", &[code, NO_BODY], b"")
+        } else {
+            answer("201 Created", &[NO_BODY], b"")
+        }
+    })
+    .await;
+    let client = builder(Credential::of(["token".to_owned()]))
+        .with_dfs_endpoint(server.url())
+        .with_blob_endpoint(server.url())
+        .build()
+        .unwrap();
+    client.rename(&path("raw/a"), &path("raw/b"), &WriteCondition::Always).await.unwrap();
+    assert!(server.seen().last().unwrap().line.starts_with("PUT /raw/b?mode=posix"));
+}
+
+#[tokio::test]
+async fn the_account_itself_is_asked_where_the_dfs_endpoint_is_out_of_reach() {
+    for (config, expected) in [("{}", Namespace::Hierarchical), (FLAT, Namespace::Flat)] {
+        let lake = Lake::start_with(config).await;
+        let client = lake.builder_without_dfs().build().unwrap();
+        assert_eq!(client.namespace(&"raw".parse().unwrap()).await.unwrap(), expected);
+        // Bytes need the blob endpoint alone.
+        client.upload(&path("raw/a"), "x".into(), UploadOptions::default()).await.unwrap();
+        assert_eq!(client.read(&path("raw/a")).await.unwrap(), "x");
+        let error = client.list(&path("raw/")).try_next().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(error.hint().unwrap().contains("private endpoint"), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_flat_account_does_what_it_can_and_refuses_what_would_not_be_atomic() {
     let lake = Lake::start_with(FLAT).await;
     let client = lake.client();

@@ -94,6 +94,7 @@ struct Include {
     copy: bool,
     metadata: bool,
     permissions: bool,
+    tags: bool,
     uncommitted_blobs: bool,
 }
 
@@ -114,7 +115,7 @@ impl Include {
                 | "legalhold"
                 | "snapshots"
                 | "versions" => {}
-                "tags" => return Err(Failure::not_implemented("include=tags")),
+                "tags" => include.tags = true,
                 _ => return Err(Failure::query("include", word)),
             }
         }
@@ -198,6 +199,9 @@ fn blob(
     document.close("Properties");
     if include.metadata {
         metadata(document, entry);
+    }
+    if include.tags && entry.tags.len() > 0 {
+        entry.tags.write_to(document);
     }
     document.close("Blob");
 }

@@ -294,6 +294,10 @@ async fn a_listing_of_blobs_includes_what_is_asked_for() {
         send(lake.get(format!("{base}&include=everything")))
             .await
             .expect_error(400, "InvalidQueryParameterValue");
+        send(lake.put_blob("tagged", b"x").header("x-ms-tags", "team=red")).await.expect(201);
+        let text = send(lake.get(format!("{base}&include=tags"))).await.expect(200).text();
+        let tag = "<Tags><TagSet><Tag><Key>team</Key><Value>red</Value></Tag></TagSet></Tags>";
+        assert_eq!(between(&text, tag, "</Blob>"), [""], "{text}");
         let text = send(lake.get(format!("{base}&include=permissions"))).await.expect(200).text();
         assert_eq!(text.contains("<Permissions>"), is_hierarchical);
     }
