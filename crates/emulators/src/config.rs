@@ -290,8 +290,9 @@ pub struct AccountConfig {
     /// The filesystems it has at the start.
     #[serde(default)]
     pub filesystems: Vec<String>,
-    /// For how many days a deleted path can be restored, 1 to 365. None, the default: soft delete
-    /// is off.
+    /// For how many days a deleted path of a hierarchical namespace can be restored. None, the
+    /// default: soft delete is off. Refused for an account without such a namespace, whose soft
+    /// delete is another one that the emulator does not have.
     #[serde(default)]
     pub soft_delete_retention_days: Option<NonZeroU16>,
     /// For how many milliseconds the name of a deleted filesystem is not free: making one is refused

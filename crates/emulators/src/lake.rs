@@ -42,7 +42,8 @@ use self::{
     store::{AccountPolicy, Store},
 };
 use crate::{
-    error::{Error, Result},
+    config::AccountConfig,
+    error::{Error, ErrorKind, Result},
     faults::Service,
     state::ServiceState,
 };
@@ -56,6 +57,19 @@ pub(crate) struct Lake {
 
 /// Opens the store in `state.storage_dir` and makes the configured filesystems.
 pub(crate) fn open(state: &Arc<ServiceState>) -> Result<Arc<Lake>> {
+    let is_wrong = |account: &&AccountConfig| {
+        account.soft_delete_retention_days.is_some() && !account.hierarchical_namespace
+    };
+    if let Some(account) = state.config.accounts.iter().find(is_wrong) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "the account \"{}\" has no hierarchical namespace and so no \
+                 soft_delete_retention_days",
+                account.name
+            ),
+        ));
+    }
     let accounts = state.config.accounts.iter().map(|account| {
         let policy = AccountPolicy::of(account);
         (account.name.as_str(), account.filesystems.as_slice(), policy)

@@ -121,6 +121,16 @@ async fn without_soft_delete_nothing_comes_back() {
 }
 
 #[tokio::test]
+async fn a_flat_account_has_no_soft_delete_of_this_kind() {
+    let mut config = Config::default();
+    config.accounts[0].soft_delete_retention_days = 7.try_into().ok();
+    config.accounts[0].hierarchical_namespace = false;
+    let error = azconnect_emulators::Emulators::start(config).await.unwrap_err();
+    assert_eq!(error.kind(), azconnect_emulators::ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("\"lakedemo\" has no hierarchical namespace"), "{error}");
+}
+
+#[tokio::test]
 async fn the_name_of_a_deleted_filesystem_is_free_after_a_while() {
     let mut config = Config::default();
     config.accounts[0].filesystem_deletion_limbo_ms = 30_000;
