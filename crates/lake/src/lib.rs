@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod buffers;
+mod checksum;
 mod client;
 mod content_headers;
 mod deleted;
@@ -29,6 +30,7 @@ mod wire;
 pub use arrow;
 
 pub use self::{
+    checksum::Integrity,
     client::{LakeClient, LakeClientBuilder},
     content_headers::ContentHeaders,
     deleted::DeletedPath,

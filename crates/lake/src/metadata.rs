@@ -81,14 +81,15 @@ impl Metadata {
     }
 
     /// Reads `x-ms-properties`. What others wrote is taken as it is, but for the mark of
-    /// directories, which the service sets.
+    /// directories, which the service sets, and the checksum that uploads of this crate leave.
     pub(crate) fn of_properties(text: Option<&str>) -> Result<Self, String> {
         let mut pairs = BTreeMap::new();
         for pair in text.unwrap_or_default().split(',').filter(|pair| !pair.trim().is_empty()) {
             let wrong = || format!("`{pair}` is no property");
             let (name, value) = pair.trim().split_once('=').ok_or_else(wrong)?;
             let value = STANDARD.decode(value).map_err(|_| wrong())?;
-            if !name.eq_ignore_ascii_case("hdi_isfolder") {
+            if !["hdi_isfolder", "azconnect_crc64"].iter().any(|own| name.eq_ignore_ascii_case(own))
+            {
                 pairs.insert(name.to_owned(), String::from_utf8_lossy(&value).into_owned());
             }
         }

@@ -3,6 +3,7 @@
 mod download;
 mod local_file;
 mod part;
+mod structured;
 
 use std::{
     fmt,
@@ -25,8 +26,9 @@ use time::OffsetDateTime;
 pub use self::download::Downloaded;
 use self::part::{PartReader, Sink};
 use crate::{
+    checksum::{Crc64, Integrity},
     client::LakeClient,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     etag::ETag,
     path::LakePath,
     progress::ProgressHook,
@@ -43,6 +45,7 @@ pub struct DownloadOptions {
     concurrency: usize,
     if_match: Option<ETag>,
     existing_file: ExistingFile,
+    integrity: Integrity,
     progress: Option<ProgressHook>,
 }
 
@@ -70,6 +73,8 @@ pub(crate) struct FileFacts {
     pub(crate) size: u64,
     pub(crate) etag: ETag,
     pub(crate) last_modified: Option<OffsetDateTime>,
+    /// Of the whole file, if its writer left one.
+    pub(crate) sum: Option<Crc64>,
 }
 
 impl Default for DownloadOptions {
@@ -80,6 +85,7 @@ impl Default for DownloadOptions {
             concurrency: 4,
             if_match: None,
             existing_file: ExistingFile::Replace,
+            integrity: Integrity::Checked,
             progress: None,
         }
     }
@@ -113,6 +119,13 @@ impl DownloadOptions {
     #[must_use]
     pub fn with_existing_file(mut self, existing_file: ExistingFile) -> Self {
         self.existing_file = existing_file;
+        self
+    }
+
+    /// Whether checksums are asked for and compared. Default [`Integrity::Checked`].
+    #[must_use]
+    pub fn with_integrity(mut self, integrity: Integrity) -> Self {
+        self.integrity = integrity;
         self
     }
 
@@ -189,20 +202,76 @@ impl LakeClient {
         options: DownloadOptions,
     ) -> Result<LakeReader> {
         let mut part =
-            PartReader::new(&self.wire, path, 0..options.part_bytes, options.if_match.clone());
+            PartReader::new(&self.wire, path, 0..options.part_bytes, options.if_match.clone())
+                .with_integrity(options.integrity);
         let mut sink = Sink::memory();
         let facts = part.read(&mut sink).await?;
+        let first_sum = sink.sum();
         let first = sink.into_bytes();
+        if first.len() as u64 == facts.size {
+            facts.compare(path, first_sum, options.integrity)?;
+        }
 
         let advance = Advance::new(options.progress, facts.size);
         advance.by(first.len() as u64);
+        let whole_path = path.clone();
         let (wire, path, etag) = (Arc::clone(&self.wire), path.clone(), facts.etag.clone());
         let rest = stream::iter(parts(first.len() as u64..facts.size, options.part_bytes))
-            .map(move |range| read_to_memory(Arc::clone(&wire), path.clone(), range, etag.clone()))
+            .map(move |range| {
+                let (wire, path, etag) = (Arc::clone(&wire), path.clone(), etag.clone());
+                async move {
+                    let mut sink = Sink::memory();
+                    PartReader::new(&wire, &path, range, Some(etag))
+                        .exactly()
+                        .with_integrity(options.integrity)
+                        .read(&mut sink)
+                        .await?;
+                    Ok((sink.sum(), sink.into_bytes()))
+                }
+            })
             .buffered(options.concurrency)
-            .inspect_ok(move |part| advance.by(part.len() as u64));
+            .inspect_ok(move |(_, part)| advance.by(part.len() as u64));
+        let (known, path, mut sum) = (facts.clone(), whole_path, first_sum);
+        let rest = rest.map(move |part| {
+            let (part_sum, bytes) = part?;
+            sum = sum.then(part_sum);
+            if sum.length() == known.size {
+                known.compare(&path, sum, options.integrity)?;
+            }
+            Ok(bytes)
+        });
         let first = stream::iter((!first.is_empty()).then_some(Ok(first)));
         Ok(LakeReader { facts, parts: end_after_error(first.chain(rest)).boxed() })
+    }
+}
+
+impl FileFacts {
+    /// Whether all bytes together are what the file's writer sent: `None` if nobody can say.
+    fn compare(
+        &self,
+        path: &LakePath,
+        found: Crc64,
+        integrity: Integrity,
+    ) -> Result<Option<Crc64>> {
+        let expected = self.sum.filter(|_| integrity == Integrity::Checked);
+        match expected {
+            Some(expected) if expected != found => Err(Error::new(
+                ErrorKind::InvalidResponse,
+                "read",
+                path.to_string(),
+            )
+            .with_detail(format!(
+                "the CRC-64 of its {} bytes is {}, but its metadata `azconnect_crc64` says {}",
+                self.size,
+                found.base64(),
+                expected.base64()
+            ))
+            .with_hint(
+                "it was damaged, or changed by a program that kept its metadata: write it \
+                         anew, or read it with `Integrity::Unchecked`",
+            )),
+            expected => Ok(expected),
+        }
     }
 }
 
@@ -255,6 +324,11 @@ impl Advance {
         if let Some(hook) = &self.hook {
             hook.call(done, self.total);
         }
+    }
+
+    /// Takes back what has to come again.
+    pub(crate) fn back(&self, bytes: u64) {
+        self.done.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

@@ -19,6 +19,7 @@ pub use self::{
 };
 use crate::{
     buffers::BufferPool,
+    checksum::Integrity,
     client::LakeClient,
     content_headers::ContentHeaders,
     error::{Error, ErrorKind, Result},
@@ -43,6 +44,7 @@ pub struct UploadOptions {
     pub(crate) headers: ContentHeaders,
     pub(crate) metadata: Metadata,
     pub(crate) lease: Option<LeaseId>,
+    pub(crate) integrity: Integrity,
     pub(crate) bytes_expected: Option<u64>,
     pub(crate) progress: Option<ProgressHook>,
 }
@@ -67,6 +69,7 @@ impl Default for UploadOptions {
             headers: ContentHeaders::default(),
             metadata: Metadata::default(),
             lease: None,
+            integrity: Integrity::Checked,
             bytes_expected: None,
             progress: None,
         }
@@ -127,6 +130,15 @@ impl UploadOptions {
     pub(crate) fn describe(&self, request: Request) -> Result<Request> {
         let request = self.headers.add_to(request, Endpoint::Blob)?;
         self.metadata.add_to_blob(request)
+    }
+
+    /// Whether the service checks what arrives, and the file carries a checksum of the whole in its
+    /// metadata `azconnect_crc64` (CRC-64/NVME in base64, a slash, the length), which a download
+    /// compares. Default [`Integrity::Checked`].
+    #[must_use]
+    pub fn with_integrity(mut self, integrity: Integrity) -> Self {
+        self.integrity = integrity;
+        self
     }
 
     /// How many bytes will come, for the progress hook and the size of blocks. Default: unknown.

@@ -4,11 +4,19 @@
 
 mod answer;
 mod fallback;
+mod read_check;
 mod request;
 mod retry;
 mod tokens;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 use azure_core::credentials::TokenCredential;
 use reqwest::{
@@ -20,6 +28,7 @@ use url::Url;
 pub use self::retry::RetryOptions;
 pub(crate) use self::{
     answer::{Headers, collect, next_chunk},
+    read_check::ReadCheck,
     request::{Body, Request, X_MS_CLIENT_TRANSACTION_ID},
     retry::Sleeper,
 };
@@ -40,6 +49,7 @@ pub(crate) struct Wire {
     retry: RetryOptions,
     sleeper: Sleeper,
     learned: Learned,
+    read_check: AtomicU8,
 }
 
 /// One of the two services that see the same files.
@@ -70,7 +80,8 @@ impl Wire {
             parts;
         let tokens = Tokens::new(credential, scope);
         let learned = Learned::new(namespace);
-        Self { http, tokens, account, dfs, blob, retry, sleeper, learned }
+        let read_check = AtomicU8::new(0);
+        Self { http, tokens, account, dfs, blob, retry, sleeper, learned, read_check }
     }
 
     pub(crate) fn account(&self) -> &AccountName {
@@ -118,6 +129,16 @@ impl Wire {
     /// Waits as this client waits between attempts.
     pub(crate) async fn sleep(&self, span: Duration) {
         (self.sleeper)(span).await;
+    }
+
+    /// How the service vouches for what it sends, as far as this client has found out.
+    pub(crate) fn read_check(&self) -> ReadCheck {
+        ReadCheck::of(self.read_check.load(Ordering::Relaxed))
+    }
+
+    /// The service does not do `check`: the next best one is asked for from now on.
+    pub(crate) fn read_check_failed(&self, check: ReadCheck) {
+        self.read_check.fetch_max(check.next_best(), Ordering::Relaxed);
     }
 
     /// Counts the attempts of one operation.
@@ -189,6 +210,9 @@ impl Wire {
         headers.insert(AUTHORIZATION, bearer);
         headers.insert(X_MS_VERSION, HeaderValue::from_static(SERVICE_VERSION));
         let now = httpdate::fmt_http_date(std::time::SystemTime::now());
+        if headers.contains_key("x-ms-structured-body") {
+            headers.insert(X_MS_VERSION, HeaderValue::from_static(STRUCTURED_BODY_VERSION));
+        }
         insert(&mut headers, X_MS_DATE, &now);
         insert(&mut headers, X_MS_CLIENT_REQUEST_ID, &request.client_request_id);
 
@@ -288,6 +312,11 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 ///
 /// Spec: <https://learn.microsoft.com/rest/api/storageservices/previous-azure-storage-service-versions>
 const SERVICE_VERSION: &str = "2023-11-03";
+
+/// The first one that knows structured bodies.
+///
+/// Spec: <https://learn.microsoft.com/rest/api/storageservices/structured-body-format>
+const STRUCTURED_BODY_VERSION: &str = "2025-01-05";
 
 const X_MS_VERSION: HeaderName = HeaderName::from_static("x-ms-version");
 const X_MS_DATE: HeaderName = HeaderName::from_static("x-ms-date");

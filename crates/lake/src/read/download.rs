@@ -15,6 +15,7 @@ use super::{
     parts,
 };
 use crate::{
+    checksum::Crc64,
     client::LakeClient,
     error::{Error, ErrorKind, Result},
     etag::ETag,
@@ -29,6 +30,12 @@ pub struct Downloaded {
     pub bytes: u64,
     /// The state of the file that was read.
     pub etag: ETag,
+    /// How many of the bytes the service sent with a CRC-64 that held. Less than `bytes` if it
+    /// knows no such thing, or it was not asked to.
+    pub bytes_checked: u64,
+    /// Whether all bytes together have the CRC-64 that the file's writer stored with it. `false`
+    /// if none is stored, or it was not looked at; one that differs is an error.
+    pub file_checked: bool,
 }
 
 impl LakeClient {
@@ -74,9 +81,10 @@ impl LakeClient {
             let range = 0..options.part_bytes;
             let mut sink = Sink::memory();
             let mut part = PartReader::new(&self.wire, path, range, options.if_match.clone())
+                .with_integrity(options.integrity)
                 .announcing(announce);
             let facts = part.read(&mut sink).await?;
-            Ok((facts, sink.into_bytes()))
+            Ok((facts, sink.sum(), sink.checked(), sink.into_bytes()))
         };
         let rest = async {
             // No announcement: the first part has failed and will say why.
@@ -85,13 +93,19 @@ impl LakeClient {
             let (target, existing) = (local.clone(), options.existing_file);
             let partial =
                 blocking(&local, "create", move || PartialFile::create(&target, existing)).await?;
-            self.read_rest(path, &facts, &options, &partial, &local, &advance).await?;
-            Ok(Some((partial, advance)))
+            let sums = self.read_rest(path, &facts, &options, &partial, &local, &advance).await?;
+            Ok(Some((partial, advance, sums)))
         };
-        let ((facts, first), rest) = tokio::try_join!(first, rest)?;
-        let Some((partial, advance)) = rest else {
+        let ((facts, first_sum, first_checked, first), rest) = tokio::try_join!(first, rest)?;
+        let Some((partial, advance, mut sums)) = rest else {
             return Err(Error::new(ErrorKind::InvalidResponse, "read", path.to_string()));
         };
+
+        // They came in any order.
+        sums.sort_by_key(|(start, _, _)| *start);
+        let whole = sums.iter().fold(first_sum, |whole, (_, sum, _)| whole.then(*sum));
+        let bytes_checked = first_checked + sums.iter().map(|(_, _, checked)| checked).sum::<u64>();
+        let file_checked = facts.compare(path, whole, options.integrity)?.is_some();
 
         let first_length = first.len() as u64;
         blocking(&local, "write", move || {
@@ -100,7 +114,7 @@ impl LakeClient {
         })
         .await?;
         advance.by(first_length);
-        Ok(Downloaded { bytes: facts.size, etag: facts.etag })
+        Ok(Downloaded { bytes: facts.size, etag: facts.etag, bytes_checked, file_checked })
     }
 
     async fn read_rest(
@@ -111,7 +125,7 @@ impl LakeClient {
         partial: &PartialFile,
         local: &Path,
         advance: &Advance,
-    ) -> Result<()> {
+    ) -> Result<Vec<(u64, Crc64, u64)>> {
         let rest = options.part_bytes.min(facts.size)..facts.size;
         // The first part is still being read on a connection of its own.
         let concurrency = options.concurrency.saturating_sub(1).max(1);
@@ -119,13 +133,16 @@ impl LakeClient {
             .map(|range| async move {
                 let file = Arc::clone(partial.file());
                 let mut sink = Sink::file(file, local.to_owned(), range.start, advance.clone());
+                let start = range.start;
                 PartReader::new(&self.wire, path, range, Some(facts.etag.clone()))
                     .exactly()
+                    .with_integrity(options.integrity)
                     .read(&mut sink)
-                    .await
+                    .await?;
+                Ok((start, sink.sum(), sink.checked()))
             })
             .buffer_unordered(concurrency)
-            .try_for_each(|_| std::future::ready(Ok(())))
+            .try_collect()
             .await
     }
 }

@@ -3,6 +3,7 @@
 use std::{fs::File, ops::Range, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
+use crc64fast_nvme::Digest;
 use http::{Method, StatusCode};
 use reqwest::{
     Response,
@@ -10,14 +11,21 @@ use reqwest::{
 };
 use tokio::sync::oneshot;
 
-use super::{FileFacts, local_file::write_all_at};
+use super::{
+    FileFacts,
+    local_file::write_all_at,
+    structured::{
+        Decoder, Piece, STRUCTURED_BODY, X_MS_STRUCTURED_BODY, X_MS_STRUCTURED_CONTENT_LENGTH,
+    },
+};
 use crate::{
+    checksum::{Crc64, Integrity, X_MS_META_CRC64},
     error::{Error, ErrorKind, Result},
     etag::ETag,
     path::LakePath,
     properties::missing,
     read::Advance,
-    wire::{Endpoint, Headers, Request, Wire, next_chunk},
+    wire::{Endpoint, Headers, ReadCheck, Request, Wire, next_chunk},
 };
 
 /// Reads one range.
@@ -27,6 +35,7 @@ pub(super) struct PartReader<'a> {
     range: Range<u64>,
     etag: Option<ETag>,
     exact: bool,
+    integrity: Integrity,
     announce: Option<oneshot::Sender<FileFacts>>,
     facts: Option<FileFacts>,
 }
@@ -34,6 +43,12 @@ pub(super) struct PartReader<'a> {
 /// Where the bytes of a part go, and how many it has taken.
 pub(super) struct Sink {
     received: u64,
+    /// Of what came since `sum` was known.
+    digest: Option<Digest>,
+    /// Of the bytes that will not be asked for again.
+    sum: Crc64,
+    /// How many of them the service vouched for.
+    checked: u64,
     target: Target,
 }
 
@@ -59,12 +74,26 @@ impl<'a> PartReader<'a> {
         range: Range<u64>,
         etag: Option<ETag>,
     ) -> Self {
-        Self { wire, path, range, etag, exact: false, announce: None, facts: None }
+        Self {
+            wire,
+            path,
+            range,
+            etag,
+            exact: false,
+            integrity: Integrity::Checked,
+            announce: None,
+            facts: None,
+        }
     }
 
     /// The range is known to be in the file: a shorter answer is an error.
     pub(super) fn exactly(mut self) -> Self {
         self.exact = true;
+        self
+    }
+
+    pub(super) fn with_integrity(mut self, integrity: Integrity) -> Self {
+        self.integrity = integrity;
         self
     }
 
@@ -78,21 +107,50 @@ impl<'a> PartReader<'a> {
         let mut attempts = self.wire.attempts();
         loop {
             match self.attempt(sink).await {
-                Ok(facts) => return Ok(facts),
-                Err(error) => attempts.pause_or_give_up(error).await?,
+                Ok((facts, end)) if sink.received >= end => return Ok(facts),
+                // One of several smaller ranges, which are asked for one after the other.
+                Ok(_) => {}
+                Err(error) => {
+                    sink.forget_unchecked().await?;
+                    attempts.pause_or_give_up(error).await?;
+                }
             }
         }
     }
 
-    async fn attempt(&mut self, sink: &mut Sink) -> Result<FileFacts> {
+    /// Reads what is missing, or a piece of it. Returns how long the part is, too.
+    async fn attempt(&mut self, sink: &mut Sink) -> Result<(FileFacts, u64)> {
+        if let Some(facts) = &self.facts {
+            let end = self.range.end.min(facts.size).saturating_sub(self.range.start);
+            if sink.received >= end && end > 0 {
+                // All content came and was good; what was not came behind it.
+                return Ok((facts.clone(), end));
+            }
+        }
         let begin = self.range.start + sink.received;
-        let wanted = begin..self.range.end;
-        let mut request = self.request(&wanted)?;
+        let check = match self.integrity {
+            Integrity::Checked => self.wire.read_check(),
+            Integrity::Unchecked => ReadCheck::None,
+        };
+        let mut wanted = begin..self.range.end;
+        if check == ReadCheck::Range {
+            wanted.end = wanted.end.min(begin.saturating_add(LONGEST_CHECKED_RANGE));
+        }
+        let mut request = self.request(&wanted, check)?;
         let mut response = match self.wire.send_once(&request).await {
             // The only range that an empty file has is no range.
             Err(error) if error.http_status() == Some(416) && wanted.start == 0 && !self.exact => {
                 request.headers.remove(RANGE);
+                request.headers.remove(X_MS_STRUCTURED_BODY);
+                request.headers.remove(X_MS_RANGE_GET_CONTENT_CRC64);
                 self.wire.send_once(&request).await?
+            }
+            // A service that does not know the check refuses it.
+            Err(error)
+                if check != ReadCheck::None && matches!(error.http_status(), Some(400 | 501)) =>
+            {
+                self.wire.read_check_failed(check);
+                return Box::pin(self.attempt(sink)).await;
             }
             other => other?,
         };
@@ -104,9 +162,47 @@ impl<'a> PartReader<'a> {
             let _ = announce.send(facts.clone());
         }
         self.facts = Some(facts.clone());
+        let end = self.range.end.min(facts.size).saturating_sub(self.range.start);
 
+        let headers = response.headers();
+        let structured = headers.text(X_MS_STRUCTURED_BODY).is_some();
+        let promised = headers.text(X_MS_CONTENT_CRC64).map(str::to_owned);
+        let came = structured || (check == ReadCheck::Range && promised.is_some());
+        if check != ReadCheck::None && !came && length > 0 {
+            self.wire.read_check_failed(check);
+        }
+        if structured {
+            self.structured(&request, &mut response, length, sink).await?;
+        } else {
+            let promised = promised.filter(|_| check == ReadCheck::Range);
+            self.plain(&request, &mut response, length, promised, sink).await?;
+        }
+        sink.flush().await?;
+        Ok((facts, end))
+    }
+
+    async fn plain(
+        &self,
+        request: &Request,
+        response: &mut Response,
+        length: u64,
+        promised: Option<String>,
+        sink: &mut Sink,
+    ) -> Result<()> {
+        if self.integrity == Integrity::Checked {
+            sink.digest = Some(Digest::new());
+        }
         let mut left = length;
-        while let Some(chunk) = next_chunk(&mut response, &request).await? {
+        loop {
+            let chunk = match next_chunk(response, request).await {
+                // Without a checksum to wait for, what came is as good as what will come.
+                Err(error) if promised.is_none() => {
+                    sink.keep(false);
+                    return Err(error);
+                }
+                other => other?,
+            };
+            let Some(chunk) = chunk else { break };
             left = left.checked_sub(chunk.len() as u64).ok_or_else(|| {
                 request.error(ErrorKind::InvalidResponse).with_detail(format!(
                     "the answer has more than the {length} bytes it announced"
@@ -115,20 +211,67 @@ impl<'a> PartReader<'a> {
             sink.take(chunk, length).await?;
         }
         if left > 0 {
-            return Err(request
-                .error(ErrorKind::Connect)
-                .with_detail(format!("the answer ended {left} bytes before its end"))
-                .with_transient(None));
+            if promised.is_none() {
+                sink.keep(false);
+            }
+            return Err(cut(request, left));
         }
-        sink.flush().await?;
-        Ok(facts)
+        if let (Some(promised), Some(digest)) = (&promised, &sink.digest)
+            && !Crc64::new(digest.sum64(), length).is(promised)
+        {
+            return Err(self.damaged(request, sink, "their CRC-64 is not the one announced"));
+        }
+        sink.keep(promised.is_some());
+        Ok(())
     }
 
-    fn request(&self, wanted: &Range<u64>) -> Result<Request> {
+    async fn structured(
+        &self,
+        request: &Request,
+        response: &mut Response,
+        length: u64,
+        sink: &mut Sink,
+    ) -> Result<()> {
+        let mut decoder = Decoder::new(length);
+        while let Some(mut chunk) = next_chunk(response, request).await? {
+            loop {
+                match decoder.next(&mut chunk) {
+                    Ok(None) => break,
+                    Ok(Some(Piece::Content(bytes))) => sink.take(bytes, length).await?,
+                    Ok(Some(Piece::Checked(sum))) => sink.keep_checked(sum),
+                    Err(what) => return Err(self.damaged(request, sink, &what)),
+                }
+            }
+        }
+        if decoder.is_whole() { Ok(()) } else { Err(cut(request, length)) }
+    }
+
+    /// Bytes changed on their way: they may come whole another time.
+    fn damaged(&self, request: &Request, sink: &Sink, what: &str) -> Error {
+        let start = self.range.start + sink.sum.length();
+        request
+            .error(ErrorKind::InvalidResponse)
+            .with_detail(format!(
+                "the bytes from {start} on, of {:?}, came damaged: {what}",
+                self.range
+            ))
+            .with_hint(
+                "something between this machine and the service changes what passes it: \
+                        look for a proxy, or faulty memory",
+            )
+            .with_transient(None)
+    }
+
+    fn request(&self, wanted: &Range<u64>, check: ReadCheck) -> Result<Request> {
         let url = self.wire.url(Endpoint::Blob, self.path, &[]);
         let last = wanted.end.saturating_sub(1);
         let mut request = Request::new("read", self.path.to_string(), Method::GET, url)
             .header(RANGE, &format!("bytes={}-{last}", wanted.start))?;
+        request = match check {
+            ReadCheck::Structured => request.static_header(X_MS_STRUCTURED_BODY, STRUCTURED_BODY),
+            ReadCheck::Range => request.static_header(X_MS_RANGE_GET_CONTENT_CRC64, "true"),
+            ReadCheck::None => request,
+        };
         if let Some(etag) = &self.etag {
             request = request.header(IF_MATCH, etag.as_str())?;
         }
@@ -159,8 +302,11 @@ impl<'a> PartReader<'a> {
             StatusCode::PARTIAL_CONTENT => content_range(headers)
                 .ok_or_else(|| missing(request, "well-formed Content-Range"))?,
             _ => {
-                let size =
-                    headers.content_length().ok_or_else(|| missing(request, "Content-Length"))?;
+                let structured = headers.text(X_MS_STRUCTURED_CONTENT_LENGTH);
+                let size = structured
+                    .and_then(|text| text.parse().ok())
+                    .or_else(|| headers.content_length())
+                    .ok_or_else(|| missing(request, "Content-Length"))?;
                 (0..size, size)
             }
         };
@@ -175,20 +321,70 @@ impl<'a> PartReader<'a> {
         if size > LARGEST_FILE {
             return broken(format!("a file of {size} bytes cannot be"));
         }
-        let facts = FileFacts { size, etag, last_modified: headers.last_modified() };
+        // Of another length it is of what the file was before somebody appended to it.
+        let sum = headers
+            .text(X_MS_META_CRC64)
+            .and_then(Crc64::from_metadata)
+            .filter(|sum| sum.length() == size);
+        let facts = FileFacts { size, etag, last_modified: headers.last_modified(), sum };
         Ok((facts, got.end - got.start))
     }
 }
 
 impl Sink {
     pub(super) fn memory() -> Self {
-        Self { received: 0, target: Target::Memory(Vec::new()) }
+        Self::new(Target::Memory(Vec::new()))
     }
 
     /// Writes to `file`, which is to become `local`, from `offset` on.
     pub(super) fn file(file: Arc<File>, local: PathBuf, offset: u64, advance: Advance) -> Self {
         let target = FileTarget { file, local, offset, pending: Vec::new(), advance };
-        Self { received: 0, target: Target::File(target) }
+        Self::new(Target::File(target))
+    }
+
+    fn new(target: Target) -> Self {
+        Self { received: 0, digest: None, sum: Crc64::default(), checked: 0, target }
+    }
+
+    /// The checksum of all bytes, if it was wanted.
+    pub(super) fn sum(&self) -> Crc64 {
+        self.sum
+    }
+
+    /// How many of the bytes the service vouched for.
+    pub(super) fn checked(&self) -> u64 {
+        self.checked
+    }
+
+    /// What was taken since the last time need not come again.
+    fn keep(&mut self, checked: bool) {
+        let length = self.received - self.sum.length();
+        let value = self.digest.take().map_or(0, |digest| digest.sum64());
+        self.sum = self.sum.then(Crc64::new(value, length));
+        self.checked += if checked { length } else { 0 };
+    }
+
+    fn keep_checked(&mut self, sum: Crc64) {
+        self.sum = self.sum.then(sum);
+        self.checked += sum.length();
+    }
+
+    /// Goes back to where the next attempt has to begin.
+    async fn forget_unchecked(&mut self) -> Result<()> {
+        self.flush().await?;
+        self.digest = None;
+        let back = self.received - self.sum.length();
+        self.received -= back;
+        match &mut self.target {
+            Target::Memory(bytes) => {
+                bytes.truncate(usize::try_from(self.received).unwrap_or(usize::MAX));
+            }
+            Target::File(target) => {
+                target.offset -= back;
+                target.advance.back(back);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn into_bytes(self) -> Bytes {
@@ -201,6 +397,9 @@ impl Sink {
     /// `expected` is how much there will be, which the head of the answer was checked for.
     async fn take(&mut self, chunk: Bytes, expected: u64) -> Result<()> {
         self.received += chunk.len() as u64;
+        if let Some(digest) = &mut self.digest {
+            digest.write(&chunk);
+        }
         match &mut self.target {
             Target::Memory(bytes) => {
                 if bytes.capacity() == 0 {
@@ -255,6 +454,13 @@ impl FileTarget {
     }
 }
 
+fn cut(request: &Request, left: u64) -> Error {
+    request
+        .error(ErrorKind::Connect)
+        .with_detail(format!("the answer ended before its end, of which {left} bytes were due"))
+        .with_transient(None)
+}
+
 /// `bytes first-last/size`, with `first <= last < size`.
 ///
 /// Spec: <https://www.rfc-editor.org/rfc/rfc9110#field.content-range>
@@ -271,6 +477,12 @@ fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
 ///
 /// Spec: <https://learn.microsoft.com/azure/storage/blobs/scalability-targets> (since 2019-12-12)
 const LARGEST_FILE: u64 = 50_000 * 4_000 * 1024 * 1024;
+
+const X_MS_CONTENT_CRC64: &str = "x-ms-content-crc64";
+const X_MS_RANGE_GET_CONTENT_CRC64: &str = "x-ms-range-get-content-crc64";
+
+/// Spec: <https://learn.microsoft.com/rest/api/storageservices/get-blob#request-headers>
+const LONGEST_CHECKED_RANGE: u64 = 4 * 1024 * 1024;
 
 const LARGEST_RESERVE: usize = 16 * 1024 * 1024;
 

@@ -11,6 +11,7 @@ use super::{
     block::{Block, X_MS_CONTENT_CRC64},
 };
 use crate::{
+    checksum::Integrity,
     client::LakeClient,
     error::{Error, ErrorKind, Result},
     etag::{ETag, WriteCondition},
@@ -444,11 +445,12 @@ impl Target {
         let position = position.to_string();
         let mut pairs = vec![("action", "append"), ("position", position.as_str())];
         pairs.extend_from_slice(more);
-        let (body, checksum) = block.into_body();
-        let request = self
-            .request(&pairs)
-            .header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &checksum)?
-            .body(body);
+        let (body, sum) = block.into_body(Integrity::Checked);
+        let mut request = self.request(&pairs).body(body);
+        if let Some(sum) = sum {
+            let name = http::HeaderName::from_static(X_MS_CONTENT_CRC64);
+            request = request.header(name, &sum.base64())?;
+        }
         let (response, _) = self.wire.send(&request).await.map_err(explained)?;
         Ok(response.headers().etag())
     }

@@ -1,10 +1,11 @@
 //! One block: gathered from pieces without copying them, and checked by the service on arrival.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
-use crc64fast_nvme::Digest;
 
-use crate::wire::Body;
+use crate::{
+    checksum::{Crc64, Integrity},
+    wire::Body,
+};
 
 /// Pieces that will be one request's body.
 #[derive(Debug, Default)]
@@ -30,14 +31,14 @@ impl Block {
         }
     }
 
-    /// The pieces and their checksum as the service writes it.
-    pub(super) fn into_body(mut self) -> (Body, String) {
+    /// The pieces and their checksum, if it is wanted.
+    pub(super) fn into_body(mut self, integrity: Integrity) -> (Body, Option<Crc64>) {
         self.end_small();
-        let mut digest = Digest::new();
-        for piece in &self.pieces {
-            digest.write(piece);
-        }
-        (Body::pieces(self.pieces), STANDARD.encode(digest.sum64().to_le_bytes()))
+        let sum = match integrity {
+            Integrity::Checked => Some(Crc64::of(self.pieces.iter().map(AsRef::as_ref))),
+            Integrity::Unchecked => None,
+        };
+        (Body::pieces(self.pieces), sum)
     }
 
     fn end_small(&mut self) {
@@ -62,14 +63,14 @@ mod tests {
     fn the_checksum_is_crc64_nvme_whatever_the_pieces() {
         // Check value of CRC-64/NVME in the catalogue of parametrized CRC algorithms:
         // https://reveng.sourceforge.io/crc-catalogue/17plus.htm#crc.cat.crc-64-nvme
-        let expected = STANDARD.encode(0xae8b_1486_0a79_9888_u64.to_le_bytes());
+        let expected = Some(Crc64::new(0xae8b_1486_0a79_9888, 9));
         for pieces in [&["123456789"][..], &["1234", "56789"], &["1", "", "2345678", "9"]] {
             let mut block = Block::default();
             for piece in pieces {
                 block.push(Bytes::from_static(piece.as_bytes()));
             }
             assert_eq!(block.len(), 9);
-            assert_eq!(block.into_body().1, expected);
+            assert_eq!(block.into_body(Integrity::Checked).1, expected);
         }
     }
 
@@ -80,7 +81,7 @@ mod tests {
         for piece in [Bytes::from_static(b"a"), "b".into(), large.clone(), "c".into()] {
             block.push(piece);
         }
-        let (Body::Pieces { pieces, length }, _) = block.into_body() else {
+        let (Body::Pieces { pieces, length }, _) = block.into_body(Integrity::Checked) else {
             panic!("a block has a body");
         };
         assert_eq!(length, SMALL_PIECE as u64 + 3);

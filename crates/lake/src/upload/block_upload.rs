@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::Method;
+use reqwest::Response;
 use tokio::{sync::OnceCell, task::JoinSet};
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     dfs_route::DfsRoute,
 };
 use crate::{
+    checksum::{Crc64, Integrity, X_MS_META_CRC64},
     client::LakeClient,
     error::{Error, ErrorKind, Result},
     etag::WriteCondition,
@@ -56,7 +58,9 @@ pub struct BlockUpload {
     bytes_taken: u64,
     /// How many bytes the blocks begun have.
     bytes_begun: u64,
-    in_flight: JoinSet<Result<()>>,
+    in_flight: JoinSet<Result<(u32, Option<Crc64>)>>,
+    /// Of the blocks that have arrived, in the order in which they did.
+    sums: Vec<(u32, Option<Crc64>)>,
     state: State,
 }
 
@@ -71,6 +75,7 @@ struct Target {
     dfs_route: OnceCell<DfsRoute>,
     /// Whether the blob endpoint has taken a block, after which there is no other way.
     is_by_blob: AtomicBool,
+    integrity: Integrity,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -94,7 +99,8 @@ impl LakeClient {
             ));
         }
         let block_bytes = block_bytes(&options);
-        let target = Target::new(Arc::clone(&self.wire), path.clone(), options.lease);
+        let target =
+            Target::new(Arc::clone(&self.wire), path.clone(), options.lease, options.integrity);
         Ok(BlockUpload {
             target: Arc::new(target),
             advance: Advance::new(options.progress.clone(), options.bytes_expected),
@@ -105,6 +111,7 @@ impl LakeClient {
             bytes_taken: 0,
             bytes_begun: 0,
             in_flight: JoinSet::new(),
+            sums: Vec::new(),
             state: State::Open,
         })
     }
@@ -163,7 +170,7 @@ impl BlockUpload {
             self.send_block().await?;
         }
         while let Some(done) = self.in_flight.join_next().await {
-            finished(done, &self.target.path)?;
+            self.sums.push(finished(done, &self.target.path)?);
         }
         self.commit().await
     }
@@ -190,12 +197,12 @@ impl BlockUpload {
     async fn send_block(&mut self) -> Result<()> {
         while self.in_flight.len() >= self.options.concurrency {
             if let Some(done) = self.in_flight.join_next().await {
-                finished(done, &self.target.path)?;
+                self.sums.push(finished(done, &self.target.path)?);
             }
         }
         // What failed meanwhile is not worth another block.
         while let Some(done) = self.in_flight.try_join_next() {
-            finished(done, &self.target.path)?;
+            self.sums.push(finished(done, &self.target.path)?);
         }
         if self.blocks_begun == MOST_BLOCKS {
             return Err(Error::invalid_input(
@@ -217,28 +224,31 @@ impl BlockUpload {
         }
         self.in_flight.spawn(async move {
             let length = block.len() as u64;
-            target.put_block(number, position, block).await?;
+            let sum = target.put_block(number, position, block).await?;
             advance.by(length);
-            Ok(())
+            Ok((number, sum))
         });
         Ok(())
     }
 
     async fn put_whole(mut self) -> Result<Published> {
         let length = self.filling.len() as u64;
-        let (body, checksum) = mem::take(&mut self.filling).into_body();
-        let request = self
+        let (body, sum) = mem::take(&mut self.filling).into_body(self.options.integrity);
+        let mut request = self
             .target
             .request(&[])
             .static_header("x-ms-blob-type", "BlockBlob")
-            .header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &checksum)?
             .body(body.clone());
+        if let Some(sum) = sum {
+            request = announced(request, sum)?
+                .header(http::HeaderName::from_static(X_MS_META_CRC64), &sum.to_metadata())?;
+        }
         let request = self.options.describe(request)?;
-        let response = match self.target.send(&request).await? {
+        let response = match self.target.send(&request, sum).await? {
             Some(response) => response,
             None => {
                 let route = self.target.dfs_route().await?;
-                route.append(0, body, &checksum).await?;
+                route.append(0, body, sum).await?;
                 self.advance.by(length);
                 return route.publish(length, &self.options).await;
             }
@@ -248,11 +258,20 @@ impl BlockUpload {
         Ok(Published { etag, bytes: self.bytes_taken })
     }
 
-    async fn commit(self) -> Result<Published> {
+    async fn commit(mut self) -> Result<Published> {
         if let Some(route) = self.target.dfs_route.get() {
             return route.publish(self.bytes_taken, &self.options).await;
         }
         let mut request = self.target.request(&[("comp", "blocklist")]);
+        self.sums.sort_by_key(|(number, _)| *number);
+        let whole = self
+            .sums
+            .iter()
+            .try_fold(Crc64::default(), |whole, (_, sum)| sum.map(|sum| whole.then(sum)));
+        if let Some(whole) = whole.filter(|_| self.target.integrity == Integrity::Checked) {
+            let name = http::HeaderName::from_static(X_MS_META_CRC64);
+            request = request.header(name, &whole.to_metadata())?;
+        }
         let xml = self
             .target
             .ids
@@ -261,7 +280,7 @@ impl BlockUpload {
         request = request.body(Body::pieces(vec![xml.into()]));
         let request = self.options.describe(request)?;
         let request = conditional(request, &self.options.condition)?;
-        let etag = match self.target.send(&request).await {
+        let etag = match self.target.send(&request, None).await {
             Ok(Some(response)) => {
                 response.headers().etag().ok_or_else(|| missing(&request, "ETag"))?
             }
@@ -283,20 +302,24 @@ impl BlockUpload {
 }
 
 impl Target {
-    fn new(wire: Arc<Wire>, path: LakePath, lease: Option<LeaseId>) -> Self {
+    fn new(wire: Arc<Wire>, path: LakePath, lease: Option<LeaseId>, integrity: Integrity) -> Self {
         let (dfs_route, is_by_blob) = Default::default();
-        Self { wire, path, ids: BlockIds::new(), lease, dfs_route, is_by_blob }
+        Self { wire, path, ids: BlockIds::new(), integrity, lease, dfs_route, is_by_blob }
     }
 
     /// Sends bytes to the blob endpoint; `None` if they must go by the dfs endpoint.
-    async fn send(&self, request: &Request) -> Result<Option<reqwest::Response>> {
+    async fn send(&self, request: &Request, sum: Option<Crc64>) -> Result<Option<Response>> {
         let mut attempts = self.wire.attempts();
         loop {
             let is_by_blob = self.is_by_blob.load(Ordering::Relaxed);
             if self.wire.learned().blob_is_unreachable() && !is_by_blob {
                 return Ok(None);
             }
-            match self.wire.send_once(request).await {
+            let outcome = match self.wire.send_once(request).await {
+                Ok(response) => echoed(request, &response, sum).map(|()| response),
+                Err(error) => Err(error),
+            };
+            match outcome {
                 Ok(response) => {
                     self.is_by_blob.store(true, Ordering::Relaxed);
                     return Ok(Some(response));
@@ -324,17 +347,17 @@ impl Target {
     }
 
     /// Spec: <https://learn.microsoft.com/rest/api/storageservices/put-block>
-    async fn put_block(&self, number: u32, position: u64, block: Block) -> Result<()> {
+    async fn put_block(&self, number: u32, position: u64, block: Block) -> Result<Option<Crc64>> {
         let id = self.ids.id(number);
-        let (body, checksum) = block.into_body();
-        let request = self
-            .request(&[("comp", "block"), ("blockid", &id)])
-            .header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &checksum)?
-            .body(body.clone());
-        match self.send(&request).await? {
-            Some(_) => Ok(()),
-            None => self.dfs_route().await?.append(position, body, &checksum).await,
+        let (body, sum) = block.into_body(self.integrity);
+        let mut request = self.request(&[("comp", "block"), ("blockid", &id)]).body(body.clone());
+        if let Some(sum) = sum {
+            request = announced(request, sum)?;
         }
+        if self.send(&request, sum).await?.is_none() {
+            self.dfs_route().await?.append(position, body, sum).await?;
+        }
+        Ok(sum)
     }
 
     /// The state of the file, if it is made of exactly our blocks.
@@ -349,10 +372,29 @@ impl Target {
     }
 }
 
-fn finished(
-    done: std::result::Result<Result<()>, tokio::task::JoinError>,
+fn announced(request: Request, sum: Crc64) -> Result<Request> {
+    request.header(http::HeaderName::from_static(X_MS_CONTENT_CRC64), &sum.base64())
+}
+
+/// The service tells the checksum of what it has stored.
+fn echoed(request: &Request, response: &Response, sent: Option<Crc64>) -> Result<()> {
+    match (response.headers().text(X_MS_CONTENT_CRC64), sent) {
+        (Some(stored), Some(sent)) if !sent.is(stored) => Err(request
+            .error(ErrorKind::InvalidResponse)
+            .with_detail(format!(
+                "the service stored {} bytes of another CRC-64 than was sent",
+                sent.length()
+            ))
+            .with_hint("something between this machine and the service changes what passes it")
+            .with_transient(None)),
+        _ => Ok(()),
+    }
+}
+
+fn finished<T>(
+    done: std::result::Result<Result<T>, tokio::task::JoinError>,
     path: &LakePath,
-) -> Result<()> {
+) -> Result<T> {
     done.unwrap_or_else(|source| {
         Err(Error::new(ErrorKind::Source, UPLOAD, path.to_string())
             .with_detail("the task that sent a block ended early")

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{Published, UploadOptions, block::X_MS_CONTENT_CRC64};
 use crate::{
+    checksum::Crc64,
     client::LakeClient,
     error::{Error, ErrorKind, Result},
     etag::WriteCondition,
@@ -49,14 +50,15 @@ impl DfsRoute {
     /// Appends one block at its place; blocks may come in any order and at once.
     ///
     /// Spec: <https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update>
-    pub(super) async fn append(&self, position: u64, body: Body, checksum: &str) -> Result<()> {
+    pub(super) async fn append(&self, position: u64, body: Body, sum: Option<Crc64>) -> Result<()> {
         self.is_made.get_or_try_init(|| self.make()).await?;
         let position = position.to_string();
         let pairs = [("action", "append"), ("position", position.as_str())];
-        let request = self
-            .request(Method::PATCH, &pairs)
-            .header(HeaderName::from_static(X_MS_CONTENT_CRC64), checksum)?
-            .body(body);
+        let mut request = self.request(Method::PATCH, &pairs).body(body);
+        if let Some(sum) = sum {
+            let name = HeaderName::from_static(X_MS_CONTENT_CRC64);
+            request = request.header(name, &sum.base64())?;
+        }
         self.client.wire.send(&request).await.map(drop)
     }
 

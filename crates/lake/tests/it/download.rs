@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use azconnect_emulators::Service;
 use azconnect_lake::{
-    DownloadOptions, ErrorKind, ExistingFile, LakeClient, ProgressHook, RetryOptions, UploadOptions,
+    DownloadOptions, ErrorKind, ExistingFile, Integrity, LakeClient, ProgressHook, RetryOptions,
+    UploadOptions,
 };
 use futures::TryStreamExt;
 
@@ -93,9 +94,12 @@ async fn a_broken_part_is_taken_up_where_it_broke() {
     let bytes = noise(3 * MIB);
     put(&client, "raw/a", bytes.clone()).await;
     for cut in [0, 1, 100_000, 262_143] {
-        lake.emulators.faults().cut_lake_body(Some(cut));
-        client.download_opts(&path("raw/a"), &copy, small_parts()).await.unwrap();
-        assert!(std::fs::read(&copy).unwrap() == bytes, "cut after {cut}");
+        for integrity in [Integrity::Checked, Integrity::Unchecked] {
+            lake.emulators.faults().cut_lake_body(Some(cut));
+            let options = small_parts().with_integrity(integrity);
+            client.download_opts(&path("raw/a"), &copy, options).await.unwrap();
+            assert!(std::fs::read(&copy).unwrap() == bytes, "cut after {cut}");
+        }
     }
     assert_eq!(names_in(directory.path()), ["copy"]);
 }
@@ -110,7 +114,8 @@ async fn a_cut_connection_leaves_the_old_file_and_no_other() {
     let copy = directory.path().join("copy");
     std::fs::write(&copy, "old").unwrap();
     lake.emulators.faults().cut_lake_body(Some(100_000));
-    let error = client.download_opts(&path("raw/a"), &copy, small_parts()).await.unwrap_err();
+    let options = small_parts().with_integrity(Integrity::Unchecked);
+    let error = client.download_opts(&path("raw/a"), &copy, options).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect, "{}", report(&error));
     assert!(report(&error).contains("the connection broke"), "{}", report(&error));
     assert_eq!(std::fs::read(&copy).unwrap(), b"old");

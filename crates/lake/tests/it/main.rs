@@ -16,6 +16,7 @@ mod download;
 mod glob;
 mod harness;
 mod hostile;
+mod integrity;
 mod leases;
 mod listing;
 mod names;
