@@ -10,10 +10,11 @@ use std::{
     ops::Range,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -31,7 +32,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     etag::ETag,
     path::LakePath,
-    progress::ProgressHook,
+    progress::{ProgressHook, Rate},
     wire::Wire,
 };
 
@@ -312,17 +313,21 @@ pub(crate) struct Advance {
     hook: Option<ProgressHook>,
     done: Arc<AtomicU64>,
     total: Option<u64>,
+    rate: Arc<Mutex<Rate>>,
 }
 
 impl Advance {
     pub(crate) fn new(hook: Option<ProgressHook>, total: impl Into<Option<u64>>) -> Self {
-        Self { hook, done: Arc::default(), total: total.into() }
+        let rate = Arc::new(Mutex::new(Rate::new(Instant::now())));
+        Self { hook, done: Arc::default(), total: total.into(), rate }
     }
 
     pub(crate) fn by(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if let Some(hook) = &self.hook {
-            hook.call(done, self.total);
+            let now = Instant::now();
+            let rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner).add(bytes, now);
+            hook.call(done, self.total, rate);
         }
     }
 
