@@ -179,6 +179,17 @@ pub(crate) enum Command {
     Emulate(emulate::EmulateArgs),
 }
 
+impl Command {
+    /// Whether the result may be batches of rows, which have more forms.
+    fn writes_batches(&self) -> bool {
+        match self {
+            Self::Lake(args) => args.writes_batches(),
+            Self::Sql(_) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Cli {
     /// Refuses a format that the command cannot write, before it does anything.
     pub(crate) fn check_output_format(&self) -> Result<(), Failure> {
@@ -186,7 +197,7 @@ impl Cli {
             self.global.output,
             OutputFormat::Arrow | OutputFormat::Csv | OutputFormat::Parquet
         );
-        if batches && !matches!(self.command, Command::Sql(_)) {
+        if batches && !self.command.writes_batches() {
             let format = self.global.output.to_possible_value();
             let name = format.as_ref().map_or("this", |value| value.get_name());
             return Err(Failure::usage(format!("this command cannot write `{name}`"))

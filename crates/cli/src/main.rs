@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batches;
 mod certificate_file;
 mod cli;
 mod clients;

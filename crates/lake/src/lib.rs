@@ -45,8 +45,8 @@ pub use self::{
     names::{DeleteOptions, RenameOptions},
     namespace::Namespace,
     parquet::{
-        ParquetCompression, ParquetPublished, ParquetReadOptions, ParquetReader, ParquetUpload,
-        ParquetWriteOptions,
+        ColumnSummary, ParquetCompression, ParquetPublished, ParquetReadOptions, ParquetReader,
+        ParquetSummary, ParquetUpload, ParquetWriteOptions, RowGroupSummary,
     },
     path::{AccountName, FilesystemName, LakePath, LakeUrl},
     progress::{Progress, ProgressHook},

@@ -6,11 +6,13 @@ mod options;
 mod ranges;
 mod read;
 mod sink;
+mod summary;
 mod upload;
 
 pub use self::{
     options::{ParquetCompression, ParquetReadOptions, ParquetWriteOptions},
     read::ParquetReader,
+    summary::{ColumnSummary, ParquetSummary, RowGroupSummary},
     upload::{ParquetPublished, ParquetUpload},
 };
 use crate::error::{Error, ErrorKind};

@@ -4,8 +4,11 @@ mod cat;
 mod copy;
 mod list;
 mod location;
+mod parquet;
 mod record;
 mod remove;
+mod rename;
+mod usage;
 
 use clap::{Args, Subcommand};
 
@@ -29,8 +32,25 @@ enum LakeCommand {
     Cat(cat::CatArgs),
     /// Copy a file, a directory or a stream between this machine and the lake
     Cp(copy::CpArgs),
+    /// Rename files or directories, each in one step
+    Mv(rename::MvArgs),
+    /// Make directories, with those that they are in
+    Mkdir(rename::MkdirArgs),
+    /// Sum up the sizes of what is in directories
+    Du(usage::DuArgs),
+    /// Show the first rows of a Parquet file
+    Head(parquet::HeadArgs),
+    /// Show the columns and row groups of a Parquet file
+    Schema(parquet::SchemaArgs),
     /// Delete files, or directories with all that is below them
     Rm(remove::RmArgs),
+}
+
+impl LakeArgs {
+    /// Whether the result is batches of rows.
+    pub(crate) fn writes_batches(&self) -> bool {
+        matches!(self.command, LakeCommand::Head(_))
+    }
 }
 
 /// Runs `lake`.
@@ -40,6 +60,11 @@ pub(crate) async fn run(args: LakeArgs, context: &Context) -> Result<(), Failure
         LakeCommand::Stat(args) => list::stat(args, context).await,
         LakeCommand::Cat(args) => cat::run(args, context).await,
         LakeCommand::Cp(args) => copy::run(args, context).await,
+        LakeCommand::Mv(args) => rename::rename(args, context).await,
+        LakeCommand::Mkdir(args) => rename::make_directories(args, context).await,
+        LakeCommand::Du(args) => usage::run(args, context).await,
+        LakeCommand::Head(args) => parquet::head(args, context).await,
+        LakeCommand::Schema(args) => parquet::schema(args, context).await,
         LakeCommand::Rm(args) => remove::run(args, context).await,
     }
 }
@@ -51,4 +76,5 @@ https://ACCOUNT.dfs.core.windows.net/FILESYSTEM/PATH, with the path percent-enco
 Examples:
   azconnect lake ls abfss://raw@myaccount.dfs.core.windows.net/sales
   azconnect lake cp orders.parquet abfss://raw@myaccount.dfs.core.windows.net/sales/
-  azconnect lake cat abfss://raw@myaccount.dfs.core.windows.net/sales/notes.txt";
+  azconnect lake cat abfss://raw@myaccount.dfs.core.windows.net/sales/notes.txt
+  azconnect lake head abfss://raw@myaccount.dfs.core.windows.net/sales/orders.parquet";

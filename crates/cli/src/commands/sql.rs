@@ -1,23 +1,15 @@
 //! `azconnect sql`: a statement's result as a table, as text, or as Arrow and Parquet.
-//!
-//! Only the table is collected, up to its limit; every other form is written batch by batch, so that memory
-//! does not grow with the result.
 
-mod destination;
 mod statement;
-mod table;
-mod writer;
-
-use std::path::PathBuf;
 
 use azconnect_synapse::QueryOptions;
 use clap::{Args, Subcommand};
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use self::{destination::Destination, statement::StatementArgs, writer::Writer};
+use self::statement::StatementArgs;
 use crate::{
-    cli::OutputFormat,
+    batches::{BatchesArgs, Shown},
     connection::ConnectionArgs,
     context::Context,
     failure::Failure,
@@ -48,9 +40,8 @@ struct QueryArgs {
     #[command(flatten)]
     connection: ConnectionArgs,
 
-    /// Write the result to this file, whole or not at all; its ending chooses the form unless `-o` does
-    #[arg(long, value_name = "FILE")]
-    output_file: Option<PathBuf>,
+    #[command(flatten)]
+    batches: BatchesArgs,
 
     /// Most rows to show in a table; the statement is cancelled there; 0 shows all
     #[arg(long, value_name = "ROWS", default_value_t = 100)]
@@ -70,15 +61,7 @@ pub(crate) async fn run(args: SqlArgs, context: &Context) -> Result<(), Failure>
 }
 
 async fn query(args: QueryArgs, context: &Context) -> Result<(), Failure> {
-    let format = destination::format(context.printer().format(), args.output_file.as_deref())?;
-    let printer = context.printer();
-    if matches!(format, OutputFormat::Arrow | OutputFormat::Parquet)
-        && args.output_file.is_none()
-        && printer.is_terminal()
-    {
-        return Err(Failure::usage("a terminal cannot show this form")
-            .with_hint("add `--output-file FILE`, or send stdout to a file or program"));
-    }
+    let target = args.batches.target(context)?;
     let sql = args.statement.read()?;
     let client = args.connection.client(context)?;
     let options = QueryOptions::default().with_batch_rows(args.batch_rows as usize);
@@ -87,27 +70,14 @@ async fn query(args: QueryArgs, context: &Context) -> Result<(), Failure> {
     if stream.schema().fields().is_empty() {
         // Reads the end, which is there already.
         stream.try_next().await?;
-        if args.output_file.is_some() {
+        if target.is_file() {
             return Err(Failure::new("the statement returned no rows to write: it is done"));
         }
         let affected = Affected { rows_affected: stream.rows_affected() };
-        return printer.record(&affected, &AFFECTED);
+        return context.printer().record(&affected, &AFFECTED);
     }
-    if format == OutputFormat::Table {
-        return table::show(stream, args.limit, printer).await;
-    }
-
-    let mut destination = Destination::open(args.output_file, printer)?;
-    let mut writer = Writer::new(format, &stream.schema(), destination.writer())
-        .map_err(|error| destination.failure(error))?;
-    let bar = context.progress().rows("reading");
-    while let Some(batch) = stream.try_next().await? {
-        bar.inc(batch.num_rows() as u64);
-        writer.write(&batch).map_err(|error| destination.failure(error))?;
-    }
-    writer.finish().map_err(|error| destination.failure(error))?;
-    bar.finish_and_clear();
-    destination.publish()
+    let schema = stream.schema();
+    target.write(&schema, stream, Shown { limit: args.limit, total: None }, context).await
 }
 
 /// What a statement without rows prints.

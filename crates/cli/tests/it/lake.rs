@@ -1,5 +1,8 @@
 //! `azconnect lake`.
 
+mod names;
+mod parquet;
+
 use std::{fs, io::Write, path::Path, process::Stdio};
 
 use azconnect_emulators::{Config, Service};

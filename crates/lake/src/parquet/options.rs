@@ -19,6 +19,7 @@ pub struct ParquetReadOptions {
     pub(super) columns: Option<Vec<String>>,
     pub(super) concurrency: usize,
     pub(super) if_match: Option<ETag>,
+    pub(super) limit: Option<usize>,
 }
 
 /// How a Parquet file is written.
@@ -49,7 +50,7 @@ pub enum ParquetCompression {
 impl Default for ParquetReadOptions {
     /// All columns, 8,192 rows a batch, 4 requests at a time.
     fn default() -> Self {
-        Self { batch_rows: 8192, columns: None, concurrency: 4, if_match: None }
+        Self { batch_rows: 8192, columns: None, concurrency: 4, if_match: None, limit: None }
     }
 }
 
@@ -72,6 +73,16 @@ impl ParquetReadOptions {
     #[must_use]
     pub fn with_concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
+        self
+    }
+
+    /// Reads the first rows only. Default: all.
+    ///
+    /// Of a file with a page index only the pages that hold these rows are read; of another one,
+    /// the row groups.
+    #[must_use]
+    pub fn with_limit(mut self, rows: usize) -> Self {
+        self.limit = Some(rows);
         self
     }
 

@@ -21,7 +21,7 @@ use parquet::{
         async_reader::AsyncFileReader,
     },
     errors::ParquetError,
-    file::metadata::{ParquetMetaData, ParquetMetaDataReader},
+    file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader},
 };
 
 use super::{
@@ -72,27 +72,16 @@ impl LakeClient {
         options: ParquetReadOptions,
     ) -> Result<ParquetReader> {
         let resource = path.to_string();
-        let properties = self.properties(path).await?;
-        if properties.is_directory() {
-            return Err(Error::invalid_input(READ, resource, "it is a directory")
-                .with_hint("name a file in it; a listing shows what is there"));
-        }
-        let etag = match options.if_match {
-            Some(wanted) if wanted != properties.etag => {
-                return Err(Error::new(ErrorKind::PreconditionFailed, READ, resource)
-                    .with_detail(format!("it is in the state {}, not {wanted}", properties.etag)));
-            }
-            _ => properties.etag,
-        };
-        let file = LakeFile {
-            wire: Arc::clone(&self.wire),
-            path: path.clone(),
-            size: properties.size,
-            etag: etag.clone(),
-            concurrency: options.concurrency,
-        };
+        let file = LakeFile::open(self, path, options.if_match, options.concurrency).await?;
+        let (size, etag) = (file.size, file.etag.clone());
         let failed = |error| from_parquet(READ, &resource, error);
-        let mut builder = ParquetRecordBatchStreamBuilder::new(file).await.map_err(failed)?;
+        // The page index costs time to decode, and tells only what can be left out.
+        let pages =
+            if options.limit.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
+        let reading = ArrowReaderOptions::new().with_offset_index_policy(pages);
+        let mut builder = ParquetRecordBatchStreamBuilder::new_with_options(file, reading)
+            .await
+            .map_err(failed)?;
         let row_count =
             u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
         let row_groups = builder.metadata().num_row_groups();
@@ -115,10 +104,13 @@ impl LakeClient {
             let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
             builder = builder.with_projection(mask);
         }
+        if let Some(limit) = options.limit {
+            builder = builder.with_limit(limit);
+        }
         let batches = builder.with_batch_size(options.batch_rows).build().map_err(failed)?;
         let schema = Arc::clone(batches.schema());
         let batches = batches.map_err(move |error| from_parquet(READ, &resource, error)).boxed();
-        Ok(ParquetReader { schema, row_count, row_groups, size: properties.size, etag, batches })
+        Ok(ParquetReader { schema, row_count, row_groups, size, etag, batches })
     }
 }
 
@@ -168,15 +160,38 @@ impl fmt::Debug for ParquetReader {
 }
 
 /// One state of one file, as the Parquet library reads files.
-struct LakeFile {
+pub(super) struct LakeFile {
     wire: Arc<Wire>,
     path: LakePath,
-    size: u64,
-    etag: ETag,
+    pub(super) size: u64,
+    pub(super) etag: ETag,
     concurrency: usize,
 }
 
 impl LakeFile {
+    /// Looks at the file, and keeps to the state that it is in, or to `if_match`.
+    pub(super) async fn open(
+        lake: &LakeClient,
+        path: &LakePath,
+        if_match: Option<ETag>,
+        concurrency: usize,
+    ) -> Result<Self> {
+        let properties = lake.properties(path).await?;
+        if properties.is_directory() {
+            return Err(Error::invalid_input(READ, path.to_string(), "it is a directory")
+                .with_hint("name a file in it; a listing shows what is there"));
+        }
+        let etag = match if_match {
+            Some(wanted) if wanted != properties.etag => {
+                return Err(Error::new(ErrorKind::PreconditionFailed, READ, path.to_string())
+                    .with_detail(format!("it is in the state {}, not {wanted}", properties.etag)));
+            }
+            _ => properties.etag,
+        };
+        let (wire, path, size) = (Arc::clone(&lake.wire), path.clone(), properties.size);
+        Ok(Self { wire, path, size, etag, concurrency })
+    }
+
     async fn ranges(&self, wanted: &[Range<u64>]) -> Result<Vec<Bytes>> {
         // A damaged file may point anywhere.
         if let Some(outside) =
@@ -232,8 +247,11 @@ impl AsyncFileReader for LakeFile {
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
         async move {
             let size = self.size;
+            let pages =
+                options.map_or(PageIndexPolicy::Skip, ArrowReaderOptions::offset_index_policy);
             let metadata = ParquetMetaDataReader::new()
                 .with_metadata_options(options.map(|options| options.metadata_options().clone()))
+                .with_offset_index_policy(pages)
                 .with_prefetch_hint(Some(FOOTER_BYTES))
                 .load_and_finish(self, size)
                 .await?;
@@ -247,7 +265,7 @@ fn external(error: Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
-const READ: &str = "read Parquet from";
+pub(super) const READ: &str = "read Parquet from";
 
 /// What comes between two columns and is read rather than asked around.
 const LARGEST_GAP: u64 = 256 * 1024;

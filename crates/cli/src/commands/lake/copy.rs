@@ -20,7 +20,10 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use self::plan::{Pair, Plan};
-use super::{cat::write_to_stdout, location::Location};
+use super::{
+    cat::write_to_stdout,
+    location::{Location, lake_target},
+};
 use crate::{
     clients,
     context::Context,
@@ -108,7 +111,7 @@ impl Copy<'_> {
             Plan::upload_tree(local, url.path().clone()).await?
         } else {
             let name = plan::local_file_name(&local)?;
-            let target = plan::lake_target(&lake, &url, trailing_slash, name.as_deref());
+            let target = lake_target(&lake, &url, trailing_slash, name.as_deref());
             Plan::upload_file(local, target.await?).await?
         };
         if !self.overwrite && !self.recursive {
@@ -141,7 +144,7 @@ impl Copy<'_> {
             return Err(Failure::usage("stdin is no directory").with_hint("leave out --recursive"));
         }
         let lake = clients::lake(self.context, &url)?;
-        let target = plan::lake_target(&lake, &url, trailing_slash, None).await?;
+        let target = lake_target(&lake, &url, trailing_slash, None).await?;
         let to = url.with_path(target.clone()).to_string();
         if !self.overwrite && lake.exists(&target).await? {
             return Err(exists(&to));

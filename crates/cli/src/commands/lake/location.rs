@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use azconnect_lake::{Error, LakeUrl};
+use azconnect_lake::{Error, ErrorKind, LakeClient, LakePath, LakeUrl};
+
+use crate::failure::Failure;
 
 /// One end of a copy.
 #[derive(Clone, Debug)]
@@ -27,6 +29,29 @@ impl FromStr for Location {
         } else {
             Ok(Self::Local { path: text.into(), trailing_slash })
         }
+    }
+}
+
+/// The path that what is called `name` gets at `url`: the one named, or one in the directory named.
+pub(super) async fn lake_target(
+    lake: &LakeClient,
+    url: &LakeUrl,
+    trailing_slash: bool,
+    name: Option<&str>,
+) -> Result<LakePath, Failure> {
+    let path = url.path();
+    let is_directory = trailing_slash
+        || path.is_root()
+        || match lake.properties(path).await {
+            Ok(found) => found.is_directory(),
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            Err(error) => return Err(error.into()),
+        };
+    match (is_directory, name) {
+        (false, _) => Ok(path.clone()),
+        (true, Some(name)) => Ok(path.join(name)?),
+        (true, None) => Err(Failure::usage(format!("`{url}` is a directory"))
+            .with_hint("name the file that is to be made in it")),
     }
 }
 

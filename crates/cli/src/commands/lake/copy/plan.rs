@@ -5,9 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use azconnect_lake::{
-    ETag, ErrorKind, LakeClient, LakePath, LakeUrl, ListDepth, ListOptions, PathProperties,
-};
+use azconnect_lake::{ETag, LakeClient, LakePath, ListDepth, ListOptions, PathProperties};
 use futures::TryStreamExt;
 
 use crate::failure::Failure;
@@ -157,29 +155,6 @@ pub(super) fn local_file_name(local: &Path) -> Result<Option<String>, Failure> {
             None => Err(Failure::new(format!("the name `{}` is not UTF-8", local.display()))
                 .with_hint("names in the lake are Unicode: give the new name in the URL")),
         },
-    }
-}
-
-/// The path that a file called `name` gets at `url`: the one named, or one in the directory named.
-pub(super) async fn lake_target(
-    lake: &LakeClient,
-    url: &LakeUrl,
-    trailing_slash: bool,
-    name: Option<&str>,
-) -> Result<LakePath, Failure> {
-    let path = url.path();
-    let is_directory = trailing_slash
-        || path.is_root()
-        || match lake.properties(path).await {
-            Ok(found) => found.is_directory(),
-            Err(error) if error.kind() == ErrorKind::NotFound => false,
-            Err(error) => return Err(error.into()),
-        };
-    match (is_directory, name) {
-        (false, _) => Ok(path.clone()),
-        (true, Some(name)) => Ok(path.join(name)?),
-        (true, None) => Err(Failure::usage(format!("`{url}` is a directory"))
-            .with_hint("name the file that is to be made in it")),
     }
 }
 

@@ -4,13 +4,13 @@ use std::io::Write;
 
 use arrow::{
     array::RecordBatch,
-    datatypes::DataType,
+    datatypes::{DataType, SchemaRef},
     util::display::{ArrayFormatter, FormatOptions},
 };
-use azconnect_synapse::RecordBatchStream;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 
+use super::Shown;
 use crate::{
     failure::Failure,
     printer::{Printer, count},
@@ -19,14 +19,17 @@ use crate::{
 /// Longer cells are cut: one of them would push all others off the screen.
 const MAX_CELL_CHARACTERS: usize = 80;
 
-/// Shows up to `limit` rows, all if it is 0.
-pub(super) async fn show(
-    mut stream: RecordBatchStream,
-    limit: usize,
+/// Shows the first rows; the rest is not read.
+pub(super) async fn show<E>(
+    schema: &SchemaRef,
+    batches: impl Stream<Item = Result<RecordBatch, E>>,
+    shown: Shown,
     printer: Printer,
-) -> Result<(), Failure> {
-    let limit = if limit == 0 { usize::MAX } else { limit };
-    let schema = stream.schema();
+) -> Result<(), Failure>
+where
+    Failure: From<E>,
+{
+    let limit = if shown.limit == 0 { usize::MAX } else { shown.limit };
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(schema.fields().iter().map(|field| printable(field.name())));
@@ -41,31 +44,34 @@ pub(super) async fn show(
 
     let mut rows = 0;
     let mut more = false;
-    while let Some(batch) = stream.try_next().await? {
-        let shown = batch.num_rows().min(limit - rows);
-        more = shown < batch.num_rows();
-        add_rows(&mut table, &batch.slice(0, shown))?;
-        rows += shown;
+    let mut batches = Box::pin(batches);
+    while let Some(batch) = batches.try_next().await? {
+        let fitting = batch.num_rows().min(limit - rows);
+        more = fitting < batch.num_rows();
+        add_rows(&mut table, &batch.slice(0, fitting))?;
+        rows += fitting;
         if more {
             break;
         }
     }
-    // Closes the connection, which cancels the statement.
-    drop(stream);
+    // Closes the connection, which cancels a statement.
+    drop(batches);
 
     let mut stdout = printer.stdout();
     let mut write = |line: &str| writeln!(stdout, "{line}");
     for line in table.lines() {
         write(line.trim_end()).map_err(|error| Failure::stdout(&error))?;
     }
-    let end = match (rows, more) {
-        (1, false) => "(1 row)".to_owned(),
-        (_, false) => ["(", &count(rows as u64), " rows)"].concat(),
-        (_, true) => {
-            let rows = count(rows as u64);
+    let rows = rows as u64;
+    let end = match shown.total.filter(|total| *total != rows) {
+        Some(total) => ["(", &count(rows), " of ", &count(total), " rows)"].concat(),
+        None if more => {
+            let rows = count(rows);
             ["(first ", &rows, " rows; `--limit 0` shows all, `-o` and `--output-file` write all)"]
                 .concat()
         }
+        None if rows == 1 => "(1 row)".to_owned(),
+        None => ["(", &count(rows), " rows)"].concat(),
     };
     write(&end).and_then(|()| stdout.flush()).map_err(|error| Failure::stdout(&error))
 }

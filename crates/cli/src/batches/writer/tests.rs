@@ -6,7 +6,7 @@ use arrow::{
 };
 
 use super::*;
-use crate::{commands::sql::destination::Destination, printer::Printer};
+use crate::{batches::destination::Destination, printer::Printer};
 
 fn batch() -> RecordBatch {
     let schema = Schema::new(vec![
