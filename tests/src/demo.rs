@@ -52,7 +52,7 @@ pub async fn run(arguments: &Arguments) -> Result<Summary> {
     }
     std::fs::create_dir_all(out).with_context(|| format!("cannot make `{}`", out.display()))?;
     let mut summary = Summary::new(arguments.scale_factor);
-    let outcome = journey::run(arguments, &mut summary).await;
+    let outcome = Box::pin(journey::run(arguments, &mut summary)).await;
     summary.finish(outcome.is_ok());
     summary.write(&out.join("summary.json"))?;
     outcome.map(|()| summary)

@@ -313,7 +313,8 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 /// Spec: <https://learn.microsoft.com/rest/api/storageservices/previous-azure-storage-service-versions>
 const SERVICE_VERSION: &str = "2023-11-03";
 
-/// The first one that knows structured bodies.
+/// One that the vendor's SDKs send structured bodies with. The page on the format names no first version; a service
+/// that refuses this one is asked for checksums of ranges instead.
 ///
 /// Spec: <https://learn.microsoft.com/rest/api/storageservices/structured-body-format>
 const STRUCTURED_BODY_VERSION: &str = "2025-01-05";
