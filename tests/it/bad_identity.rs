@@ -50,7 +50,7 @@ async fn a_missing_role_of_the_vault_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_role_of_the_lake_is_named() {
-    let world = World::with(without(Role::StorageBlobDataContributor)).await;
+    let world = World::with(without(Role::StorageBlobDataOwner)).await;
     let lake = world.harness.lake(world.identity()).unwrap();
     let path = "raw/a.bin".parse().unwrap();
     let error = lake.upload(&path, "bytes".into(), Default::default()).await.unwrap_err();

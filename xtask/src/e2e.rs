@@ -21,11 +21,11 @@ use crate::shell::{self, WHOLE_WORKSPACE, Workspace};
 
 #[derive(Args, Default)]
 pub(crate) struct E2eArguments {
-    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `key_vault_refusals`, `lake`, `lake_lease`, `lake_names`, `odbc`, `nycflights`, `guide`, `openssl`).
+    /// Runs only the suites of these names (`identity`, `identity_javascript`, `identity_rust`, `namespace`, `key_vault`, `key_vault_javascript`, `key_vault_rust`, `key_vault_refusals`, `lake`, `lake_acl`, `lake_lease`, `lake_names`, `odbc`, `nycflights`, `guide`, `openssl`).
     suites: Vec<String>,
 }
 
-const SUITES: [&str; 15] = [
+const SUITES: [&str; 16] = [
     "openssl",
     "identity",
     "identity_javascript",
@@ -36,6 +36,7 @@ const SUITES: [&str; 15] = [
     "key_vault_rust",
     "key_vault_refusals",
     "lake",
+    "lake_acl",
     "lake_lease",
     "lake_names",
     "odbc",
@@ -205,7 +206,7 @@ impl Stage {
             ]
         };
         let mut assignments = Vec::new();
-        assignments.extend(roles("uami-jobs", "Storage Blob Data Contributor"));
+        assignments.extend(roles("uami-jobs", "Storage Blob Data Owner"));
         assignments.extend(roles("batch-app", "Storage Blob Data Contributor"));
         assignments.extend(roles("uami-reader", "Storage Blob Data Reader"));
         assignments.push(json!({"principal": "uami-jobs", "role": "Key Vault Secrets Officer", "resource": "kv-demo"}));

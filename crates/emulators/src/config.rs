@@ -43,6 +43,8 @@ pub struct Config {
     pub cache_managed_identity_tokens: bool,
     /// App registrations with their secrets and certificates.
     pub apps: Vec<AppConfig>,
+    /// Security groups, which ACLs of the lake may name.
+    pub groups: Vec<GroupConfig>,
     /// Who may do what to which vault or account.
     pub role_assignments: Vec<RoleAssignmentConfig>,
     /// The vaults and the secrets they hold at the start. `localhost` is the first of them.
@@ -153,6 +155,17 @@ pub struct FederatedIdentityCredentialConfig {
     /// own key needs none.
     #[serde(default)]
     pub public_key: Option<String>,
+}
+
+/// One security group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConfig {
+    /// The object id, by which ACLs name it.
+    pub object_id: Uuid,
+    /// The names of the managed identities and apps in it.
+    #[serde(default)]
+    pub members: Vec<String>,
 }
 
 /// One role assignment.
@@ -440,10 +453,8 @@ impl fmt::Display for SecretPermission {
 impl Default for Config {
     fn default() -> Self {
         let everybody = ["uami-demo", "app-demo"];
-        let roles = [
-            (Role::KeyVaultSecretsOfficer, "kv-demo"),
-            (Role::StorageBlobDataContributor, "lakedemo"),
-        ];
+        let roles =
+            [(Role::KeyVaultSecretsOfficer, "kv-demo"), (Role::StorageBlobDataOwner, "lakedemo")];
         Self {
             tenant_id: uuid!("5a1e0f3c-7d2b-4c8e-9a46-0b1c2d3e4f50"),
             tenants: Vec::new(),
@@ -469,6 +480,7 @@ impl Default for Config {
                 federated_identity_credentials: Vec::new(),
                 tenants: Vec::new(),
             }],
+            groups: Vec::new(),
             role_assignments: everybody
                 .into_iter()
                 .flat_map(|principal| {

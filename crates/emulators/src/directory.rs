@@ -3,6 +3,7 @@
 //! role assignments can change later.
 
 mod assignments;
+mod groups;
 mod tenants;
 mod vaults;
 
@@ -18,7 +19,7 @@ use azconnect_cert_tools::{Certificate, ThumbprintAlgorithm};
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
 
-use self::{assignments::Assignments, tenants::Tenants};
+use self::{assignments::Assignments, groups::Groups, tenants::Tenants};
 pub(crate) use self::{tenants::Tenant, vaults::VaultAccess};
 use crate::{
     config::{AppConfig, Config, FederatedIdentityCredentialConfig, ManagedIdentityConfig},
@@ -36,6 +37,7 @@ pub(crate) struct Directory {
     principals: Vec<Principal>,
     /// The names of those that a host has, where they are not all there are.
     host_identities: BTreeMap<ManagedIdentityHost, Vec<String>>,
+    groups: Groups,
     assignments: Assignments,
     vaults: Vec<VaultAccess>,
     sql_users: Vec<SqlUser>,
@@ -161,6 +163,7 @@ impl Directory {
                     )
                 })
         };
+        let groups = Groups::new(config, |name| object_id(name, "a group"))?;
         let assignments = Assignments::default();
         for assignment in &config.role_assignments {
             object_id(&assignment.principal, "a role assignment")?;
@@ -187,6 +190,7 @@ impl Directory {
             tenants,
             principals,
             host_identities: config.host_identities.clone(),
+            groups,
             assignments,
             vaults,
             sql_users,
@@ -283,6 +287,11 @@ impl Directory {
     pub(crate) fn has_role(&self, object_id: &str, role: Role, resource: &str) -> bool {
         self.by_object_id(&self.tenant_id, object_id)
             .is_some_and(|principal| self.has_role_on_secret(&principal.name, role, resource, ""))
+    }
+
+    /// The object ids of the groups that a principal, by its own, is in.
+    pub(crate) fn groups_of(&self, object_id: &str) -> Vec<String> {
+        self.groups.of(object_id)
     }
 
     /// Whether the principal, by its name, has `role`, or one that includes it, on the vault or on

@@ -1,15 +1,18 @@
 //! The Data Lake Storage Gen2 emulator: a hierarchical namespace on disk, served as the dfs
 //! endpoint and the blob endpoint.
 //!
-//! Each request passes the same stations: [`request`] takes it apart, [`auth`] checks who sends it
-//! and with which role, [`dfs`] or [`blob`] does what is asked on the [`store`], and [`reply`]
+//! Each request passes the same stations: [`request`] takes it apart, [`auth`] finds out who sends it,
+//! [`access`] whether a role or an ACL allows it, [`dfs`] or [`blob`] does what is asked on the [`store`], and [`reply`]
 //! writes the answer. What the service has and this emulator has not is answered with 501
 //! `NotImplemented`, never with success.
 
+mod access;
+mod acl;
 mod attributes;
 mod auth;
 mod blob;
 mod body;
+mod caller;
 mod conditions;
 mod continuation;
 mod dfs;
@@ -106,8 +109,8 @@ async fn serve(lake: &Arc<Lake>, port_api: Api, request: Request<Body>) -> Respo
     let line = (parts.method.clone(), parts.uri.path().to_owned());
     let mut body = Some(body);
     let (api, answer) = match LakeRequest::parse(port_api, parts) {
-        Ok(request) => match namespace::unreachable(lake, &request) {
-            None => (request.api, answer(lake, &request, &mut body).await),
+        Ok(mut request) => match namespace::unreachable(lake, &request) {
+            None => (request.api, answer(lake, &mut request, &mut body).await),
             Some(Ok(response)) => return response,
             Some(Err(failure)) => (request.api, Err(failure)),
         },
@@ -132,7 +135,7 @@ async fn serve(lake: &Arc<Lake>, port_api: Api, request: Request<Body>) -> Respo
 /// Answers a request; what reads its body takes it.
 async fn answer(
     lake: &Arc<Lake>,
-    request: &LakeRequest,
+    request: &mut LakeRequest,
     body: &mut Option<Body>,
 ) -> std::result::Result<Reply, Failure> {
     let service = match request.api {
@@ -142,7 +145,8 @@ async fn answer(
     if lake.state.faults.take_throttle(service) {
         return Err(Failure::new(Code::ServerBusy).with_header("retry-after", "1"));
     }
-    auth::authorize(lake, request)?;
+    access::authorize(lake, request)?;
+    let request = &*request;
     namespace::refuse_on_flat(lake, request)?;
     request.refuse_unsupported()?;
     let reply = match request.api {

@@ -23,9 +23,9 @@ mod tokens;
 pub use self::{
     config::{
         AccessPolicyConfig, AccountConfig, AppConfig, CertificateConfig, Config, ConsentConfig,
-        EndpointReach, FederatedIdentityCredentialConfig, FirewallConfig, ManagedIdentityConfig,
-        PortsConfig, RequestLimitConfig, RoleAssignmentConfig, SecretPermission, SqlConfig,
-        SqlLoginConfig, SqlUserConfig, TenantConfig, VaultConfig,
+        EndpointReach, FederatedIdentityCredentialConfig, FirewallConfig, GroupConfig,
+        ManagedIdentityConfig, PortsConfig, RequestLimitConfig, RoleAssignmentConfig,
+        SecretPermission, SqlConfig, SqlLoginConfig, SqlUserConfig, TenantConfig, VaultConfig,
     },
     emulators::{Emulators, Endpoints},
     error::{Error, ErrorKind, Result},

@@ -25,6 +25,9 @@ pub enum Role {
     /// Reads, writes and deletes paths.
     #[serde(rename = "Storage Blob Data Contributor")]
     StorageBlobDataContributor,
+    /// Does everything with paths, whatever their ACLs say, and gives them owners and ACLs.
+    #[serde(rename = "Storage Blob Data Owner")]
+    StorageBlobDataOwner,
     /// Reads and lists paths.
     #[serde(rename = "Storage Blob Data Reader")]
     StorageBlobDataReader,
@@ -47,6 +50,7 @@ impl Role {
             Role::KeyVaultAdministrator => ("Key Vault", 3),
             Role::StorageBlobDataReader => ("Storage", 0),
             Role::StorageBlobDataContributor => ("Storage", 1),
+            Role::StorageBlobDataOwner => ("Storage", 2),
         }
     }
 
@@ -58,6 +62,7 @@ impl Role {
             Role::KeyVaultSecretsOfficer => "Key Vault Secrets Officer",
             Role::KeyVaultSecretsUser => "Key Vault Secrets User",
             Role::StorageBlobDataContributor => "Storage Blob Data Contributor",
+            Role::StorageBlobDataOwner => "Storage Blob Data Owner",
             Role::StorageBlobDataReader => "Storage Blob Data Reader",
         }
     }
@@ -73,7 +78,7 @@ impl fmt::Display for Role {
 mod tests {
     use super::Role::{
         KeyVaultAdministrator, KeyVaultReader, KeyVaultSecretsOfficer, KeyVaultSecretsUser,
-        StorageBlobDataContributor, StorageBlobDataReader,
+        StorageBlobDataContributor, StorageBlobDataOwner, StorageBlobDataReader,
     };
 
     #[test]
@@ -87,6 +92,8 @@ mod tests {
             assert!(above.includes(below) && below.includes(below));
             assert!(!below.includes(above));
         }
+        assert!(StorageBlobDataOwner.includes(StorageBlobDataContributor));
+        assert!(!StorageBlobDataContributor.includes(StorageBlobDataOwner));
         assert!(StorageBlobDataContributor.includes(StorageBlobDataReader));
         assert!(!StorageBlobDataReader.includes(StorageBlobDataContributor));
         assert!(!StorageBlobDataContributor.includes(KeyVaultReader));
@@ -101,6 +108,7 @@ mod tests {
             KeyVaultSecretsOfficer,
             KeyVaultSecretsUser,
             StorageBlobDataContributor,
+            StorageBlobDataOwner,
             StorageBlobDataReader,
         ] {
             let text = serde_json::to_string(role.name()).unwrap();

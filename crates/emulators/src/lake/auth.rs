@@ -1,21 +1,20 @@
-//! Who sends a request, and whether that principal's role on the account allows it.
+//! Who sends a request.
 //!
 //! Only bearer tokens are accepted: shared keys and SAS are refused as an account refuses them on
 //! which key access is switched off.
 //!
 //! Spec: <https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory>
 
-use axum::http::Method;
-
 use super::{
     Lake,
+    caller::Caller,
     failure::{Code, Failure},
     request::{Api, LakeRequest},
 };
-use crate::{roles::Role, tokens::TokenRejection};
+use crate::tokens::TokenRejection;
 
-/// Refuses a request without a valid token, or whose principal lacks the role for it.
-pub(super) fn authorize(lake: &Lake, request: &LakeRequest) -> Result<(), Failure> {
+/// Refuses a request without a valid token.
+pub(super) fn authenticate(lake: &Lake, request: &LakeRequest) -> Result<Caller, Failure> {
     if !lake.store.has_account(&request.account) {
         // In Azure there would be no such host.
         return Err(Failure::new(Code::ResourceNotFound));
@@ -27,20 +26,7 @@ pub(super) fn authorize(lake: &Lake, request: &LakeRequest) -> Result<(), Failur
         .tokens
         .verify(token, &[AUDIENCE])
         .map_err(|rejection| unauthenticated(lake, &rejection))?;
-    let role = match request.method {
-        Method::GET | Method::HEAD => Role::StorageBlobDataReader,
-        _ => Role::StorageBlobDataContributor,
-    };
-    if lake.state.directory.has_role(&caller.object_id, role, &request.account) {
-        return Ok(());
-    }
-    tracing::info!(
-        caller = caller.name,
-        account = request.account,
-        role = role.name(),
-        "refused: the caller lacks this role"
-    );
-    Err(Failure::new(Code::AuthorizationPermissionMismatch))
+    Ok(Caller::Principal { object_id: caller.object_id, name: caller.name })
 }
 
 fn bearer_token<'a>(lake: &Lake, request: &'a LakeRequest) -> Result<&'a str, Failure> {

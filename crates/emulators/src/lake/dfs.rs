@@ -2,6 +2,7 @@
 //!
 //! Spec: <https://learn.microsoft.com/rest/api/storageservices/data-lake-storage-gen2>
 
+mod acl;
 mod delete;
 mod filesystems;
 mod flat_list;
@@ -23,6 +24,8 @@ use super::{
     request::LakeRequest,
     store::Place,
 };
+
+pub(super) use self::paths::rename_source;
 
 pub(super) async fn dispatch(
     lake: &Arc<Lake>,
@@ -58,25 +61,23 @@ async fn on_filesystem(
     request: &LakeRequest,
     name: &str,
 ) -> Result<Reply, Failure> {
-    if request.method == Method::HEAD && request.query.get("action").is_some() {
-        // The root directory may be named without its slash.
-        let place = Place {
-            account: request.account.clone(),
-            filesystem: name.to_owned(),
-            path: PathName::root(),
-        };
-        return paths::properties(lake, request, &place);
-    }
-    if request.method == Method::POST {
-        return leasing::operate(
-            lake,
-            request,
-            &Place {
-                account: request.account.clone(),
-                filesystem: name.to_owned(),
-                path: PathName::root(),
-            },
-        );
+    let action = request.query.get("action").unwrap_or_default();
+    // The root directory may be named without its slash.
+    let root = || Place {
+        account: request.account.clone(),
+        filesystem: name.to_owned(),
+        path: PathName::root(),
+    };
+    match (&request.method, action) {
+        (&Method::HEAD, action) if !action.is_empty() => {
+            return paths::properties(lake, request, &root());
+        }
+        (&Method::POST, _) => return leasing::operate(lake, request, &root()),
+        (&Method::PATCH, "setAccessControl") => return acl::set(lake, request, root()).await,
+        (&Method::PATCH, "setAccessControlRecursive") => {
+            return acl::set_recursive(lake, request, root()).await;
+        }
+        _ => {}
     }
     let resource = request.query.required("resource")?;
     if resource != "filesystem" {
@@ -106,9 +107,8 @@ async fn on_path(
             "append" => write::append(lake, request, place, body).await,
             "flush" => write::flush(lake, request, place).await,
             "setProperties" => paths::set_properties(lake, request, place).await,
-            "setAccessControl" | "setAccessControlRecursive" => {
-                Err(Failure::not_implemented("access control lists"))
-            }
+            "setAccessControl" => acl::set(lake, request, place).await,
+            "setAccessControlRecursive" => acl::set_recursive(lake, request, place).await,
             other => Err(Failure::query("action", other)),
         },
         Method::POST => leasing::operate(lake, request, &place),

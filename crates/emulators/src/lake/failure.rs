@@ -42,6 +42,7 @@ pub(crate) enum Code {
     FilesystemNotFound,
     HierarchicalNamespaceNotEnabled,
     IncompleteBody,
+    InvalidAccessControlList,
     InternalError,
     InvalidAuthenticationInfo,
     InvalidBlobOrBlock,
@@ -346,6 +347,12 @@ impl Code {
                 StatusCode::BAD_REQUEST,
                 "IncompleteBody",
                 "The request body is shorter than its Content-Length header says.",
+            ),
+            // The service spells it so.
+            Code::InvalidAccessControlList => (
+                StatusCode::BAD_REQUEST,
+                "InvaldAccessControlList",
+                "The access control list value is invalid.",
             ),
             Code::InternalError => (
                 StatusCode::INTERNAL_SERVER_ERROR,

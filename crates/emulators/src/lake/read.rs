@@ -81,11 +81,6 @@ pub(super) fn written(status: StatusCode, entry: &Entry) -> Reply {
         .with("x-ms-request-server-encrypted", "true")
 }
 
-/// POSIX permissions of a new path under the service's default umask.
-pub(super) fn permissions(entry: &Entry) -> &'static str {
-    if entry.is_directory() { "rwxr-x---" } else { "rw-r-----" }
-}
-
 /// Reads the range into memory, for its checksum stands in the headers.
 async fn digested(
     status: StatusCode,
@@ -138,9 +133,9 @@ fn describe(
         .with("etag", &entry.stamp.etag())
         .with("last-modified", &entry.stamp.http_date())
         .with("x-ms-creation-time", &entry.created.http_date())
-        .with("x-ms-group", SUPERUSER)
-        .with("x-ms-owner", SUPERUSER)
-        .with("x-ms-permissions", permissions(entry))
+        .with("x-ms-group", &entry.access.group)
+        .with("x-ms-owner", &entry.access.owner)
+        .with("x-ms-permissions", &entry.access.permissions())
         .with("x-ms-resource-type", kind)
         .with("x-ms-server-encrypted", "true");
     reply = entry.lease.describe(reply, now);
@@ -185,7 +180,5 @@ fn describe(
     reply
 }
 
-/// The owner and group of everything: the emulator keeps no ACLs.
-pub(super) const SUPERUSER: &str = "$superuser";
 // Spec: <https://learn.microsoft.com/rest/api/storageservices/get-blob#request-headers>
 const MAX_DIGESTED_RANGE: u64 = 4 * 1024 * 1024;

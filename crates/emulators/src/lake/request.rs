@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, Method, Uri, header, request::Parts};
 use percent_encoding::percent_decode_str;
 
 use super::{
+    caller::Caller,
     failure::{Code, Failure},
     name::{PathName, is_account_name, is_filesystem_name},
 };
@@ -35,6 +36,8 @@ pub(crate) struct LakeRequest {
     pub(crate) path: Option<PathName>,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
+    /// Who sends it, once that is checked.
+    pub(crate) caller: Caller,
 }
 
 /// The query parameters, decoded; their names count without regard to case.
@@ -77,7 +80,17 @@ impl LakeRequest {
             return Err(Failure::new(Code::InvalidResourceName));
         }
         let method = overridden(method, &headers)?;
-        Ok(Self { api, path_style, method, account, filesystem, path, query, headers })
+        Ok(Self {
+            api,
+            path_style,
+            method,
+            account,
+            filesystem,
+            path,
+            query,
+            headers,
+            caller: Caller::default(),
+        })
     }
 
     /// A header as text; one that is no text counts as wrong, not as absent.
@@ -278,26 +291,26 @@ const MAX_PAGE: usize = 5000;
 
 const UNSUPPORTED_HEADERS: &[&str] = &[
     "x-ms-access-tier",
-    "x-ms-acl",
     "x-ms-encryption-context",
     "x-ms-encryption-key",
     "x-ms-encryption-scope",
-    "x-ms-group",
     "x-ms-if-tags",
     "x-ms-immutability-policy-until-date",
     "x-ms-legal-hold",
-    "x-ms-owner",
-    "x-ms-permissions",
     "x-ms-structured-body",
-    "x-ms-umask",
 ];
 /// Headers that only some operations know here, and which these are.
 const HEADERS_OF_SOME: &[(&str, IsKnown)] = &[
+    ("x-ms-acl", |r| r.api == Api::Dfs),
     ("x-ms-expiry-option", |r| r.query.get("comp") == Some("expiry") || r.makes(&["file"])),
     ("x-ms-expiry-time", |r| r.query.get("comp") == Some("expiry") || r.makes(&["file"])),
+    ("x-ms-group", |r| r.api == Api::Dfs),
     ("x-ms-lease-action", LakeRequest::takes_lease_action),
+    ("x-ms-owner", |r| r.api == Api::Dfs),
+    ("x-ms-permissions", |r| r.api == Api::Dfs),
     ("x-ms-proposed-lease-id", |r| r.takes_lease_action() || r.makes(&["file", "directory"])),
     ("x-ms-tags", LakeRequest::publishes_blob),
+    ("x-ms-umask", |r| r.api == Api::Dfs),
 ];
 type IsKnown = fn(&LakeRequest) -> bool;
 const UNSUPPORTED_PARAMETERS: &[&str] = &["snapshot", "versionid"];

@@ -11,6 +11,7 @@
 //!   them. Entity tags of files survive, for they are the files' times of change.
 //! - One process per `storage_dir`.
 
+mod access;
 mod append;
 mod attributes;
 mod blob_list;
@@ -39,6 +40,7 @@ use std::{
 };
 
 pub(crate) use self::{
+    access::AccessPage,
     blob_list::{BlobQuery, ListedBlob},
     blocks::{BlockList, BlockSource, MAX_BLOCKS, PendingBlock},
     entry::{CopyRecord, Entry, Node},
@@ -50,6 +52,7 @@ pub(crate) use self::{
 };
 use self::{deleted::Trash, filesystem::NewFile, staging::Staging};
 use super::{
+    acl::NewAccess,
     conditions::Conditions,
     expiry::Expiry,
     failure::{Code, Failure},
@@ -108,6 +111,7 @@ pub(crate) struct Publication {
     pub(crate) lease: Option<NewLease>,
     pub(crate) expiry: Option<Expiry>,
     pub(crate) tags: Tags,
+    pub(crate) access: NewAccess,
     pub(crate) copy: Option<Box<CopyRecord>>,
 }
 
@@ -190,12 +194,14 @@ impl Store {
         Ok((found, last.filter(|_| matching.peek().is_some())))
     }
 
-    /// Makes a filesystem; gives its root directory.
+    /// Makes a filesystem whose root belongs to `owner`, as user and as group; gives its root
+    /// directory.
     pub(crate) fn create_filesystem(
         &self,
         account: &str,
         name: &str,
         properties: Properties,
+        owner: &str,
     ) -> Result<Entry, Failure> {
         let account = self.account(account)?;
         let mut filesystems = account.lock();
@@ -205,9 +211,12 @@ impl Store {
         if account.is_being_deleted(name, self.clock.now()) {
             return Err(Failure::new(Code::FilesystemBeingDeleted));
         }
-        let made = account
+        let mut made = account
             .make_filesystem(name, properties, self)
             .map_err(|error| Failure::io("make a filesystem", &error))?;
+        let control = Arc::make_mut(&mut made.root_mut().access);
+        owner.clone_into(&mut control.owner);
+        owner.clone_into(&mut control.group);
         let root = made.root().clone();
         filesystems.insert(name.to_owned(), made);
         Ok(root)

@@ -2,6 +2,7 @@
 //! against every rule and error.
 
 mod access;
+mod acl;
 mod append;
 mod attributes;
 mod blob;

@@ -42,7 +42,7 @@ async fn a_failed_overwrite_leaves_the_old_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_is_missing_is_named() {
     let mut config = Config::default();
-    config.role_assignments.retain(|one| one.role != Role::StorageBlobDataContributor);
+    config.role_assignments.retain(|one| one.role != Role::StorageBlobDataOwner);
     let world = World::start(config, 100).await;
     let export = world.export("SELECT * FROM orders").with_if_exists(IfExists::Overwrite);
     let error = export.build().unwrap().run().await.unwrap_err();
@@ -57,7 +57,7 @@ async fn a_role_that_is_missing_is_named() {
 async fn a_reader_may_not_publish() {
     let mut config = Config::default();
     for assignment in &mut config.role_assignments {
-        if assignment.role == Role::StorageBlobDataContributor {
+        if assignment.role == Role::StorageBlobDataOwner {
             assignment.role = Role::StorageBlobDataReader;
         }
     }

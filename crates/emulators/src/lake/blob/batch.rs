@@ -14,7 +14,7 @@ use axum::{
 use self::parts::{Part, boundary};
 use super::blobs;
 use crate::lake::{
-    Lake, auth,
+    Lake, access,
     body::receive_document,
     failure::{Code, Failure},
     reply::{Envelope, Reply},
@@ -71,8 +71,8 @@ async fn answer(lake: &Arc<Lake>, batch: &LakeRequest, part: &Part) -> Response<
 }
 
 async fn delete(lake: &Arc<Lake>, batch: &LakeRequest, part: &Part) -> Result<Reply, Failure> {
-    let request = inner_request(batch, part)?;
-    auth::authorize(lake, &request)?;
+    let mut request = inner_request(batch, part)?;
+    access::authorize(lake, &mut request)?;
     request.refuse_unsupported()?;
     if batch.filesystem.is_some() && request.filesystem != batch.filesystem {
         return Err(Failure::new(Code::InvalidInput)

@@ -6,6 +6,7 @@ use axum::{body::Body, http::StatusCode};
 
 use crate::lake::{
     Lake,
+    acl::NewAccess,
     body::{blocking, receive},
     conditions::Conditions,
     digest::ExpectedDigests,
@@ -45,6 +46,7 @@ pub(super) async fn put(
         headers: ContentHeaders::of_blob(&request.headers, true),
         properties: Properties::of_blob(&request.headers)?,
         tags: Tags::of(request)?,
+        access: NewAccess::by(request.caller.owner_name()),
         ..Publication::default()
     };
     // Looked at now already, so that a client that waits for `100 Continue` need not send a body

@@ -8,6 +8,7 @@ use quick_xml::{Reader, events::Event};
 
 use crate::lake::{
     Lake,
+    acl::NewAccess,
     body::{blocking, digest_of, receive, receive_document},
     conditions::Conditions,
     digest::ExpectedDigests,
@@ -80,6 +81,7 @@ pub(super) async fn put_list(
         headers: ContentHeaders::of_blob(&request.headers, false),
         properties: Properties::of_blob(&request.headers)?,
         tags: Tags::of(request)?,
+        access: NewAccess::by(request.caller.owner_name()),
         ..Publication::default()
     };
     let document = receive_document(body.take().unwrap_or_default(), MAX_LIST_BYTES).await?;

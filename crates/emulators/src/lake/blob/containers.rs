@@ -64,7 +64,8 @@ pub(super) async fn create(
     }
     let properties = Properties::of_blob(&request.headers)?;
     let (lake, account, name) = (Arc::clone(lake), request.account.clone(), name.to_owned());
-    let create = move || lake.store.create_filesystem(&account, &name, properties);
+    let owner = request.caller.owner_name().to_owned();
+    let create = move || lake.store.create_filesystem(&account, &name, properties, &owner);
     Ok(tagged(StatusCode::CREATED, &blocking(create).await?))
 }
 

@@ -11,7 +11,7 @@ use crate::lake::{
     continuation::{self, Turn},
     failure::Failure,
     name::PathName,
-    namespace, read,
+    namespace,
     reply::Reply,
     request::LakeRequest,
     stamp::Stamp,
@@ -161,9 +161,9 @@ fn blob(
     document.leaf("Etag", &entry.stamp.bare_etag());
     if kind == Namespace::Hierarchical {
         if include.permissions {
-            document.leaf("Owner", read::SUPERUSER);
-            document.leaf("Group", read::SUPERUSER);
-            document.leaf("Permissions", read::permissions(entry));
+            document.leaf("Owner", &entry.access.owner);
+            document.leaf("Group", &entry.access.group);
+            document.leaf("Permissions", &entry.access.permissions());
         }
         document.leaf("ResourceType", if entry.is_directory() { "directory" } else { "file" });
     }

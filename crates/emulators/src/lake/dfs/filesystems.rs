@@ -41,7 +41,8 @@ pub(super) async fn create(
 ) -> Result<Reply, Failure> {
     let properties = Properties::of_dfs(request)?.unwrap_or_default();
     let (lake, account, name) = (Arc::clone(lake), request.account.clone(), name.to_owned());
-    let create = move || lake.store.create_filesystem(&account, &name, properties);
+    let owner = request.caller.owner_name().to_owned();
+    let create = move || lake.store.create_filesystem(&account, &name, properties, &owner);
     let root = blocking(create).await?;
     Ok(read::written(StatusCode::CREATED, &root).with("x-ms-namespace-enabled", "true"))
 }

@@ -11,7 +11,7 @@ use crate::lake::{
     continuation::{self, Turn},
     failure::{Code, Failure},
     name::PathName,
-    namespace, read,
+    namespace,
     reply::Reply,
     request::LakeRequest,
     store::{Entry, Namespace, PageQuery},
@@ -28,6 +28,8 @@ pub(super) struct PathsQuery {
 
 pub(super) fn paths(lake: &Lake, request: &LakeRequest, name: &str) -> Result<Reply, Failure> {
     let query = PathsQuery::of(request)?;
+    // Principals without a user principal name stay object ids, and there are no others here.
+    request.query.flag("upn")?;
     let has_empty_pages =
         namespace::account(lake, &request.account).is_some_and(|account| account.empty_pages);
     let token = continuation::decode("continuation", request.query.get("continuation"))?;
@@ -95,9 +97,9 @@ fn listed(path: &PathName, entry: &Entry) -> Value {
         "etag": entry.stamp.bare_etag(),
         "contentLength": entry.length().to_string(),
         "creationTime": entry.created.file_time().to_string(),
-        "owner": read::SUPERUSER,
-        "group": read::SUPERUSER,
-        "permissions": read::permissions(entry),
+        "owner": entry.access.owner,
+        "group": entry.access.group,
+        "permissions": entry.access.permissions(),
     });
     if let Some(expires) = entry.expires {
         listed["expiryTime"] = json!(expires.file_time().to_string());

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 
 use crate::lake::{
     Lake,
+    acl::NewAccess,
     body::blocking,
     conditions::Conditions,
     expiry::Expiry,
@@ -16,7 +17,7 @@ use crate::lake::{
     read,
     reply::Reply,
     request::LakeRequest,
-    store::{Entry, Place, Publication, Rename},
+    store::{Place, Publication, Rename},
 };
 
 /// Create a file: an empty one, in place of any other.
@@ -111,15 +112,9 @@ pub(super) fn properties(
     match request.query.get("action") {
         None | Some("getStatus") => read::head(lake, request, place),
         Some("getAccessControl") => {
-            let acl = |entry: &Entry| {
-                if entry.is_directory() {
-                    "user::rwx,group::r-x,other::---"
-                } else {
-                    "user::rw-,group::r--,other::---"
-                }
-            };
-            let acl = acl(&lake.store.entry(place)?);
-            Ok(read::head(lake, request, place)?.with("x-ms-acl", acl))
+            request.query.flag("upn")?;
+            let acl = lake.store.entry(place)?.access.to_string();
+            Ok(read::head(lake, request, place)?.with("x-ms-acl", &acl))
         }
         Some("checkAccess") => Err(Failure::not_implemented("checkAccess")),
         Some(other) => Err(Failure::query("action", other)),
@@ -157,6 +152,7 @@ fn creation(request: &LakeRequest) -> Result<(Conditions, Publication), Failure>
         properties: Properties::of_dfs(request)?.unwrap_or_default(),
         transaction_id: transaction_id(request)?,
         lease: NewLease::of_create(request)?,
+        access: NewAccess::of_dfs(request, request.caller.owner_name())?,
         ..Publication::default()
     };
     Ok((Conditions::of(request)?, publication))
@@ -174,7 +170,7 @@ pub(super) fn no_body(request: &LakeRequest) -> Result<(), Failure> {
 }
 
 /// Takes `/{filesystem}/{percent-encoded path}` apart; a query behind it would be a SAS.
-fn rename_source(account: &str, source: &str) -> Result<Place, Failure> {
+pub(in crate::lake) fn rename_source(account: &str, source: &str) -> Result<Place, Failure> {
     let invalid = || Failure::new(Code::InvalidSourceUri);
     if source.contains('?') {
         return Err(Failure::not_implemented("a SAS in x-ms-rename-source"));

@@ -15,6 +15,7 @@ use super::{
     entry::{Entry, Node},
 };
 use crate::lake::{
+    acl::NewAccess,
     failure::{Code, Failure},
     lease::Lease,
     name::PathName,
@@ -102,6 +103,7 @@ impl DeletedPath {
 impl Store {
     /// Puts a deleted path back where it was, with all that was below it.
     pub(crate) fn undelete(&self, place: &Place, id: u64) -> Result<Entry, Failure> {
+        let by = NewAccess::default();
         let stamp = self.clock.next();
         self.with_filesystem(&place.account, &place.filesystem, |filesystem| {
             let deleted = filesystem
@@ -111,7 +113,7 @@ impl Store {
             let moved = if filesystem.get(&place.path).is_some() {
                 Err(Failure::new(Code::PathAlreadyExists))
             } else {
-                filesystem.make_parents(&place.path, stamp).and_then(|()| {
+                filesystem.make_parents(&place.path, stamp, &by).and_then(|()| {
                     fs::rename(deleted.trash.path(), filesystem.disk_path(&place.path))
                         .map_err(|error| Failure::io("restore a deleted path", &error))
                 })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use crate::lake::{
+    acl::AccessControl,
     lease::Lease,
     properties::{ContentHeaders, Properties},
     stamp::Stamp,
@@ -19,6 +20,7 @@ pub(crate) struct Entry {
     pub(crate) properties: Properties,
     /// The `x-ms-client-transaction-id` of the create or rename that made this entry.
     pub(crate) transaction_id: Option<String>,
+    pub(crate) access: Arc<AccessControl>,
     pub(crate) lease: Lease,
     /// When it vanishes; only files do.
     pub(crate) expires: Option<Stamp>,
@@ -73,8 +75,10 @@ impl FileNode {
 }
 
 impl Entry {
+    /// A directory that no principal made.
     pub(super) fn directory(stamp: Stamp) -> Self {
         Self {
+            access: Arc::new(AccessControl::of_superuser(true)),
             stamp,
             created: stamp,
             properties: Properties::default(),

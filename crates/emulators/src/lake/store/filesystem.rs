@@ -6,6 +6,7 @@ use std::{
     fs,
     ops::Bound,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
@@ -17,6 +18,7 @@ use super::{
     staging::StagedFile,
 };
 use crate::lake::{
+    acl::{AccessControl, NewAccess},
     conditions::Conditions,
     failure::{Code, Failure},
     name::PathName,
@@ -170,7 +172,12 @@ impl Filesystem {
             Some(expiry) => expiry.moment(stamp, stamp)?,
             None => None,
         };
-        self.make_parents(path, stamp)?;
+        let kept = existing.map(|entry| Arc::clone(&entry.access));
+        self.make_parents(path, stamp, &publication.access)?;
+        let access = match kept {
+            Some(kept) => publication.access.renew(&kept, false)?,
+            None => self.new_access(path, &publication.access, false)?,
+        };
         fs::rename(staged.path(), self.disk_path(path))
             .map_err(|error| Failure::io("publish a file", &error))?;
         let entry = Entry {
@@ -181,6 +188,7 @@ impl Filesystem {
             lease,
             expires,
             tags: publication.tags,
+            access: Arc::new(access),
             node: Node::File(Box::new(FileNode {
                 id,
                 length,
@@ -217,7 +225,12 @@ impl Filesystem {
             return self.put_marker(path, stamp, publication);
         }
         let new_lease = publication.lease.map(|lease| lease.acquired(stamp)).transpose()?;
-        self.make_parents(path, stamp)?;
+        let kept = existing.map(|entry| Arc::clone(&entry.access));
+        self.make_parents(path, stamp, &publication.access)?;
+        let access = match kept {
+            Some(kept) => publication.access.renew(&kept, true)?,
+            None => self.new_access(path, &publication.access, true)?,
+        };
         self.make_directory(path, stamp)?;
         let entry = self.existing_mut(path)?;
         entry.stamp = stamp;
@@ -227,6 +240,7 @@ impl Filesystem {
         if let Some(lease) = new_lease {
             entry.lease = lease;
         }
+        entry.access = Arc::new(access);
         Ok(entry.clone())
     }
 
@@ -255,6 +269,29 @@ impl Filesystem {
 
     pub(super) fn has_children(&self, directory: &PathName) -> bool {
         self.entries.range(below(directory)).next().is_some()
+    }
+
+    /// All entries below a directory.
+    pub(crate) fn entries_below(&self, directory: &PathName) -> impl Iterator<Item = &Entry> {
+        self.entries.range(below(directory)).map(|(_, entry)| entry)
+    }
+
+    /// The first paths of an entry and all below it, in order, after the one with the sort key
+    /// `after`.
+    pub(super) fn paths_from(
+        &self,
+        top: &PathName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<PathName> {
+        let first = after.is_none().then(|| top.clone());
+        let (from, to) = below(top);
+        let from = match after {
+            Some(after) if after != top.sort_key() => Bound::Excluded(after.to_owned()),
+            _ => from,
+        };
+        let rest = self.entries.range((from, to)).map(|(key, _)| PathName::from_sort_key(key));
+        first.into_iter().chain(rest).take(limit).collect()
     }
 
     /// Takes an entry and all below it out of the tree in memory.
@@ -351,7 +388,12 @@ impl Filesystem {
     }
 
     /// Makes the directories above a path; a file among them is an error.
-    pub(super) fn make_parents(&mut self, path: &PathName, stamp: Stamp) -> Result<(), Failure> {
+    pub(super) fn make_parents(
+        &mut self,
+        path: &PathName,
+        stamp: Stamp,
+        new: &NewAccess,
+    ) -> Result<(), Failure> {
         if self.namespace == Namespace::Flat {
             return self.make_disk_folders(path);
         }
@@ -359,10 +401,28 @@ impl Filesystem {
             match self.get(&parent) {
                 Some(entry) if entry.is_directory() => {}
                 Some(_) => return Err(Failure::new(Code::PathConflict)),
-                None => self.make_directory(&parent, stamp)?,
+                None => {
+                    let access = self.new_access(&parent, &new.of_parents(), true)?;
+                    self.make_directory(&parent, stamp)?;
+                    self.existing_mut(&parent)?.access = Arc::new(access);
+                }
             }
         }
         Ok(())
+    }
+
+    /// What a new entry at `path`, whose parent is there, begins with.
+    fn new_access(
+        &self,
+        path: &PathName,
+        new: &NewAccess,
+        is_directory: bool,
+    ) -> Result<AccessControl, Failure> {
+        if self.namespace == Namespace::Flat {
+            return Ok(AccessControl::of_superuser(is_directory));
+        }
+        let parent = path.parent().unwrap_or_else(PathName::root);
+        new.make(&self.existing(&parent)?.access, is_directory)
     }
 
     fn make_directory(&mut self, path: &PathName, stamp: Stamp) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Takes over the files that lie in an account's folder already.
 
-use std::{fs, io, path::PathBuf, time::SystemTime};
+use std::{fs, io, path::PathBuf, sync::Arc, time::SystemTime};
 
 use super::{
     Account, Store,
@@ -9,6 +9,7 @@ use super::{
     namespace::Namespace,
 };
 use crate::lake::{
+    acl::AccessControl,
     name::{PathName, is_filesystem_name},
     properties::{ContentHeaders, Properties},
     stamp::Stamp,
@@ -86,6 +87,7 @@ fn flat_content(store: &Store, filesystem: &mut Filesystem) -> io::Result<()> {
 
 fn file(store: &Store, stamp: Stamp, length: u64) -> Entry {
     Entry {
+        access: Arc::new(AccessControl::of_superuser(false)),
         node: Node::File(Box::new(FileNode {
             id: store.file_id(),
             length,

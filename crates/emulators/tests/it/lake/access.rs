@@ -184,10 +184,8 @@ async fn what_is_not_built_says_so() {
     let lake = LakeFixture::start().await;
     lake.file("x", b"content").await;
     let base = format!("{DFS}/raw/x");
-    let acl = format!("{base}?action=setAccessControl");
     let requests = [
-        lake.patch(acl).header("x-ms-acl", "user::rwx"),
-        lake.put(format!("{base}?resource=file")).header("x-ms-permissions", "0777"),
+        lake.put_blob("x", b"").header("x-ms-permissions", "0777"),
         lake.put(format!("{BLOB}/raw/y"))
             .header("x-ms-blob-type", "BlockBlob")
             .header("x-ms-copy-source", "https://example.org/x"),

@@ -6,7 +6,7 @@ use std::{fs::File, sync::Arc};
 use axum::http::{HeaderName, Method, Request, Uri, header};
 
 use crate::lake::{
-    Lake, auth,
+    Lake, access,
     body::blocking,
     conditions::Conditions,
     digest::ExpectedDigests,
@@ -46,7 +46,7 @@ impl Source {
             return Err(wrong());
         }
         let url = text.split('?').next().unwrap_or_default().to_owned();
-        let source = source_request(request, uri)?;
+        let mut source = source_request(request, uri)?;
         let Some(path) = source.path.clone().filter(|path| !path.is_root()) else {
             return Err(wrong());
         };
@@ -59,7 +59,7 @@ impl Source {
         let brings_authorization =
             source.headers.contains_key(header::AUTHORIZATION) || source.query.get("sig").is_some();
         if brings_authorization || needs_authorization || !is_own {
-            auth::authorize(lake, &source).map_err(|failure| unverified(&failure))?;
+            access::authorize(lake, &mut source).map_err(|failure| unverified(&failure))?;
         }
         let conditions = Conditions::of_source(request)?;
         let place = Place { account: source.account.clone(), filesystem, path };
