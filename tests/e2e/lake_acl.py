@@ -48,7 +48,8 @@ def a_list_is_set_and_has_its_mask():
     assert "mask::r--" in file.get_access_control()["acl"]
     file.set_access_control(owner=ADA)
     assert file.get_access_control()["owner"] == ADA
-    refused("InvalidAccessControlList", lambda: file.set_access_control(acl="user::rwx"))
+    # Spelled as the service spells it.
+    refused("InvaldAccessControlList", lambda: file.set_access_control(acl="user::rwx"))
 
 
 @check

@@ -18,7 +18,7 @@ use crate::{
     metadata::Metadata,
     path::{FilesystemName, LakePath},
     properties::missing,
-    wire::{Endpoint, Headers, Request, Wire, collect},
+    wire::{Endpoint, Headers, Request, Wire},
 };
 
 /// One line of the list of filesystems.
@@ -170,25 +170,14 @@ impl Pages {
         let url = self.wire.account_url(Endpoint::Dfs, &pairs);
         let account = self.wire.account().as_str();
         let request = Request::new("list filesystems of", account, Method::GET, url);
-        let mut attempts = self.wire.attempts();
-        let (next, body) = loop {
-            let page = async {
-                let response = self.wire.send_once(&request).await?;
-                let token = response.headers().text("x-ms-continuation").map(str::to_owned);
-                Ok((token, collect(response, &request, LONGEST_PAGE_BYTES).await?))
-            };
-            match page.await {
-                Ok(page) => break page,
-                Err(error) => attempts.pause_or_give_up(error).await?,
-            }
-        };
-        let next = next.filter(|next| !next.is_empty());
+        let (headers, body) = self.wire.fetch(&request, LONGEST_PAGE_BYTES).await?;
+        let next = headers.text("x-ms-continuation").filter(|next| !next.is_empty());
         let wrong = |mistake| request.error(ErrorKind::InvalidResponse).with_detail(mistake);
-        if next.is_some() && next.as_deref() == token {
+        if next.is_some() && next == token {
             return Err(wrong("the list goes round in a circle".to_owned()));
         }
         let entries = parse(&body).map_err(wrong)?;
-        self.next = next.map_or(Next::End, Next::After);
+        self.next = next.map_or(Next::End, |next| Next::After(next.to_owned()));
         Ok(Some(entries))
     }
 }

@@ -145,6 +145,16 @@ impl LakePath {
         Self::new(self.filesystem.clone(), &format!("{}/{below}", self.path))
     }
 
+    /// The path that a listing of this directory names: it is below it, and written as the service
+    /// writes names, or the listing is wrong.
+    pub(crate) fn listed(&self, name: &str) -> Result<Self, String> {
+        Self::new(self.filesystem.clone(), name)
+            .ok()
+            .filter(|path| path.path == name.trim_matches('/'))
+            .filter(|path| path.relative_to(self).is_some_and(|below| !below.is_empty()))
+            .ok_or_else(|| format!("the listing names `{name}`, which is not below"))
+    }
+
     /// What is left of `self` below `directory`; `None` if it is not below it.
     pub fn relative_to(&self, directory: &Self) -> Option<&str> {
         if self.filesystem != directory.filesystem {

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lease::{LeaseId, leased},
     path::LakePath,
-    wire::{Body, Endpoint, Request, collect},
+    wire::{Body, Endpoint, Request},
 };
 
 /// The tags of a file: at most 10 names of 1 to 128 characters with values of up to 256, made of
@@ -81,17 +81,7 @@ impl LakeClient {
     pub async fn tags(&self, path: &LakePath) -> Result<Tags> {
         let url = self.wire.url(Endpoint::Blob, path, &[("comp", "tags")]);
         let request = Request::new("read tags of", path.to_string(), Method::GET, url);
-        let mut attempts = self.wire.attempts();
-        let body = loop {
-            let body = async {
-                let response = self.wire.send_once(&request).await?;
-                collect(response, &request, LONGEST_TAGS).await
-            };
-            match body.await {
-                Ok(body) => break body,
-                Err(error) => attempts.pause_or_give_up(error).await?,
-            }
-        };
+        let (_, body) = self.wire.fetch(&request, LONGEST_TAGS).await?;
         parse(&body).ok_or_else(|| {
             request.error(ErrorKind::InvalidResponse).with_detail("the answer holds no tags")
         })

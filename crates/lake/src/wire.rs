@@ -158,6 +158,27 @@ impl Wire {
         }
     }
 
+    /// Sends `request` as [`Wire::send`] does, also if the answer breaks off, and returns the
+    /// answer's headers and its whole body, of at most `longest` bytes.
+    pub(crate) async fn fetch(
+        &self,
+        request: &Request,
+        longest: usize,
+    ) -> Result<(HeaderMap, Vec<u8>)> {
+        let mut attempts = self.attempts();
+        loop {
+            let answer = async {
+                let response = self.send_once(request).await?;
+                let headers = response.headers().clone();
+                Ok((headers, collect(response, request, longest).await?))
+            };
+            match answer.await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => attempts.pause_or_give_up(error).await?,
+            }
+        }
+    }
+
     /// One attempt, which includes a second one at the other endpoint if the blob endpoint is out
     /// of reach and the dfs endpoint knows the same request.
     pub(crate) async fn send_once(&self, request: &Request) -> Result<Response> {

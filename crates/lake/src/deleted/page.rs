@@ -10,7 +10,7 @@ use crate::{
     error::{ErrorKind, Result},
     path::LakePath,
     properties::PathType,
-    wire::{Endpoint, Request, Wire, collect},
+    wire::{Endpoint, Request, Wire},
 };
 
 /// What is left to ask for.
@@ -48,17 +48,7 @@ impl DeletedPages {
         let root = LakePath::root(self.directory.filesystem().clone());
         let url = self.wire.url(Endpoint::Blob, &root, &pairs);
         let request = Request::new("list deleted", self.directory.to_string(), Method::GET, url);
-        let mut attempts = self.wire.attempts();
-        let body = loop {
-            let body = async {
-                let response = self.wire.send_once(&request).await?;
-                collect(response, &request, LONGEST_PAGE_BYTES).await
-            };
-            match body.await {
-                Ok(body) => break body,
-                Err(error) => attempts.pause_or_give_up(error).await?,
-            }
-        };
+        let (_, body) = self.wire.fetch(&request, LONGEST_PAGE_BYTES).await?;
         let (entries, next) = parse(&body, &self.directory)
             .map_err(|mistake| request.error(ErrorKind::InvalidResponse).with_detail(mistake))?;
         if next.as_deref().is_some() && next.as_deref() == marker {
@@ -121,13 +111,7 @@ struct Facts {
 
 impl Blob {
     fn into_path(self, directory: &LakePath) -> Result<DeletedPath, String> {
-        let path = LakePath::new(directory.filesystem().clone(), &self.name)
-            .ok()
-            .filter(|path| path.path() == self.name.trim_matches('/'))
-            .filter(|path| path.relative_to(directory).is_some_and(|below| !below.is_empty()));
-        let Some(path) = path else {
-            return Err(format!("the listing names `{}`, which is not below", self.name));
-        };
+        let path = directory.listed(&self.name)?;
         let Facts { length, resource_type, deleted_time, remaining_days } = self.properties;
         let path_type = match resource_type.as_deref() {
             Some("directory") => Some(PathType::Directory),

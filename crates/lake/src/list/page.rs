@@ -11,7 +11,7 @@ use crate::{
     etag::ETag,
     path::LakePath,
     properties::PathType,
-    wire::{Endpoint, Headers, Request, Wire, collect},
+    wire::{Endpoint, Headers, Request, Wire},
 };
 
 /// A listing under way, between two of its pages.
@@ -74,23 +74,11 @@ impl Pages {
         let root = LakePath::root(self.directory.filesystem().clone());
         let url = self.wire.url(Endpoint::Dfs, &root, &pairs);
         let request = Request::new("list", self.directory.to_string(), Method::GET, url);
-
-        let mut attempts = self.wire.attempts();
-        let (token, body) = loop {
-            let page = async {
-                let response = self.wire.send_once(&request).await?;
-                let token = response.headers().text("x-ms-continuation").map(str::to_owned);
-                Ok((token, collect(response, &request, LONGEST_PAGE_BYTES).await?))
-            };
-            match page.await {
-                Ok(page) => break page,
-                Err(error) => attempts.pause_or_give_up(error).await?,
-            }
-        };
+        let (headers, body) = self.wire.fetch(&request, LONGEST_PAGE_BYTES).await?;
         let entries = parse_page(&body, &self.directory)
             .map_err(|mistake| request.error(ErrorKind::InvalidResponse).with_detail(mistake))?;
-        let next = match token.filter(|token| !token.is_empty()) {
-            Some(token) => Next::After(token),
+        let next = match headers.text("x-ms-continuation").filter(|token| !token.is_empty()) {
+            Some(token) => Next::After(token.to_owned()),
             None => Next::End,
         };
         self.empty = if entries.is_empty() { self.empty + 1 } else { 0 };
@@ -147,13 +135,7 @@ struct Line {
 
 impl Line {
     fn into_entry(self, directory: &LakePath) -> Result<PathEntry, String> {
-        let path = LakePath::new(directory.filesystem().clone(), &self.name)
-            .ok()
-            .filter(|path| path.path() == self.name.trim_matches('/'))
-            .filter(|path| path.relative_to(directory).is_some_and(|below| !below.is_empty()));
-        let Some(path) = path else {
-            return Err(format!("the listing names `{}`, which is not below", self.name));
-        };
+        let path = directory.listed(&self.name)?;
         let path_type = if self.is_directory { PathType::Directory } else { PathType::File };
         Ok(PathEntry {
             path,
