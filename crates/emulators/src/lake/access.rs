@@ -51,10 +51,13 @@ pub(super) fn authorize(lake: &Lake, request: &mut LakeRequest) -> Result<(), Fa
 fn check(lake: &Lake, request: &LakeRequest) -> Result<(), Failure> {
     let authority = Authority::of(lake, request);
     let operation = Operation::of(request)?;
-    if authority.rank >= operation.rank() && !sets_foreign_owner(request, &operation, &authority)? {
+    // Where there are no ACLs, whoever may write is told so by the operation itself.
+    let is_flat = lake.store.namespace(&request.account)? == Namespace::Flat;
+    let needed = if is_flat { operation.rank().min(Rank::Contributor) } else { operation.rank() };
+    if authority.rank >= needed && !sets_foreign_owner(request, &operation, &authority)? {
         return Ok(());
     }
-    let is_allowed = match (&request.filesystem, operation.is_for_roles_only()) {
+    let is_allowed = match (&request.filesystem, is_flat || operation.is_for_roles_only()) {
         (Some(filesystem), false) => allowed(lake, request, filesystem, &operation, &authority)?,
         _ => false,
     };
@@ -77,9 +80,7 @@ fn allowed(
     operation: &Operation,
     authority: &Authority,
 ) -> Result<bool, Failure> {
-    // Without directories there are no ACLs.
-    let is_flat = lake.store.namespace(&request.account)? == Namespace::Flat;
-    if is_flat || sets_foreign_owner(request, operation, authority)? {
+    if sets_foreign_owner(request, operation, authority)? {
         return Ok(false);
     }
     let path = request.path.clone().unwrap_or_else(PathName::root);
